@@ -1,0 +1,1 @@
+"""The Multi-Cloud API: a framework-free core and two thin adapters."""
