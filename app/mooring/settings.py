@@ -1,0 +1,267 @@
+"""The runtime's settings: one table of environment variables, read once, checked as a whole.
+
+A setting stands here and nowhere else: its name (``MOORING_`` and the field's name in capitals), how it is
+read, its default, its unit and its meaning. ``load`` collects every wrong value before it complains, so that
+one start tells all there is to mend. No value is ever guessed: an empty variable counts as not set.
+"""
+# ruff: noqa: RUF009 - the defaults are made by a function that returns dataclasses.field
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mooring import casts, private
+from mooring.casts import TrustedProxies
+
+PREFIX = "MOORING_"
+EX_USAGE = 2
+"""Exit status of a process whose configuration is wrong (1: its application is)."""
+
+
+class WrongSettingsError(ValueError):
+    """At least one value is wrong; ``problems`` holds one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+REQUIRED: Any = object()
+
+
+def _setting(cast: Callable[[str], Any], default: Any, meaning: str, unit: str = "") -> Any:
+    return dataclasses.field(
+        **({} if default is REQUIRED else {"default": default}),
+        metadata={"cast": cast, "meaning": meaning, "unit": unit},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All settings of a bootstrap or worker. Field ``x_y`` is read from the variable ``MOORING_X_Y``."""
+
+    # Who this is
+    instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance")
+    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the private sockets")
+    app: str = _setting(casts.entry, REQUIRED, "the WSGI application: module:attribute or module:factory()")
+    colour: str = _setting(
+        casts.choice("blue", "green"), "blue", "generation of workers that this one belongs to"
+    )
+    number: int = _setting(casts.whole(0, 9999), 0, "the worker's number within its colour")
+    release: str = _setting(casts.label, "", "id of the release that is served")
+    framework: str = _setting(casts.label, "wsgi", "label for process names and status")
+
+    # The request that a worker must answer rightly before it serves
+    smoke_path: str = _setting(casts.path_of_url, "/", "path (and query) of the smoke request, a GET")
+    smoke_status: int = _setting(
+        casts.whole(200, 599), 200, "status that the smoke request must be answered with"
+    )
+    smoke_host: str = _setting(casts.host, "localhost", "Host field of the smoke request")
+    smoke_timeout: float = _setting(
+        casts.seconds(0.1), 30.0, "time that the smoke request may take", "seconds"
+    )
+
+    # Limits of a request
+    max_request_line: int = _setting(
+        casts.whole(64, 1 << 20), 8192, "longest request line; a longer one is answered 414", "bytes"
+    )
+    max_header_block: int = _setting(
+        casts.whole(256, 1 << 22), 65536, "largest header block; a larger one is answered 431", "bytes"
+    )
+    max_header_fields: int = _setting(
+        casts.whole(1, 10000), 100, "most header fields; more are answered 431", "fields"
+    )
+    max_body: int = _setting(
+        casts.whole(0), 1 << 30, "largest request body; a larger one is answered 413 (0: no limit)", "bytes"
+    )
+
+    # Deadlines: totals, not renewed by a byte that drips in
+    header_timeout: float = _setting(
+        casts.seconds(0.1), 15.0, "from connection or first byte to the end of the header block", "seconds"
+    )
+    body_timeout: float = _setting(
+        casts.seconds(0.1), 30.0, "longest wait for a body that comes slower than min_rate", "seconds"
+    )
+    write_timeout: float = _setting(
+        casts.seconds(0.1), 30.0, "longest wait for a client that reads slower than min_rate", "seconds"
+    )
+    min_rate: int = _setting(
+        casts.whole(1),
+        1024,
+        "progress that earns waiting time back, of request bodies and responses",
+        "bytes/second",
+    )
+    keepalive_timeout: float = _setting(
+        casts.seconds(0),
+        75.0,
+        "how long a connection may idle between requests (0: no keep-alive)",
+        "seconds",
+    )
+    linger_timeout: float = _setting(
+        casts.seconds(0), 2.0, "how long what a client still sends is read away before a close", "seconds"
+    )
+
+    # Connections and processes
+    max_connections: int = _setting(
+        casts.whole(1, 100000),
+        1000,
+        "connections open at once; with more, the kernel's backlog waits",
+        "connections",
+    )
+    max_requests: int = _setting(
+        casts.whole(0), 0, "requests after which a worker is renewed (0: never)", "requests"
+    )
+    max_requests_jitter: int = _setting(
+        casts.whole(0, 100), 10, "share of max_requests that is drawn by lot on top", "percent"
+    )
+    max_memory: int = _setting(
+        casts.whole(0), 0, "resident memory above which a worker is renewed (0: never)", "MiB"
+    )
+    watchdog_timeout: float = _setting(
+        casts.seconds(1), 10.0, "silence after which the bootstrap ends a worker", "seconds"
+    )
+
+    # Drain
+    drain_timeout: float = _setting(
+        casts.seconds(0.1),
+        30.0,
+        "longest drain; what is open then is cut (keep it below stopwaitsecs)",
+        "seconds",
+    )
+    drain_first_byte_grace: float = _setting(
+        casts.seconds(0), 1.0, "in a drain: wait for the first byte of an accepted connection", "seconds"
+    )
+    drain_idle_grace: float = _setting(
+        casts.seconds(0),
+        5.0,
+        "in a drain: wait for one more request of an idle kept-alive connection",
+        "seconds",
+    )
+
+    # Who is believed
+    trusted_proxies: TrustedProxies = _setting(
+        casts.proxies, TrustedProxies(), "peers whose forwarding fields set client address and scheme"
+    )
+    forwarded_field: str = _setting(
+        casts.choice("x-forwarded", "forwarded"), "x-forwarded", "the fields that the trusted proxies write"
+    )
+    proxy_protocol: bool = _setting(
+        casts.switch, False, "trusted proxies open each connection with a PROXY protocol v2 header"
+    )
+
+    # TLS
+    tls_cert: Path | None = _setting(casts.file, None, "certificate chain, PEM; turns TLS on")
+    tls_key: Path | None = _setting(casts.file, None, "private key, PEM (default: in the certificate's file)")
+    tls_client_ca: Path | None = _setting(
+        casts.file, None, "authorities, PEM, that clients must be certified by"
+    )
+
+    # Log
+    access_log: bool = _setting(casts.switch, False, "one JSON line for each request on standard error")
+
+    @property
+    def worker_socket(self) -> Path:
+        """The private socket of this worker."""
+        return private.worker_socket(self.run_dir, self.instance, self.colour, self.number)
+
+    @property
+    def bootstrap_socket(self) -> Path:
+        """The private socket of the instance's bootstrap."""
+        return private.bootstrap_socket(self.run_dir, self.instance)
+
+
+def variable(field: str) -> str:
+    """Return the environment variable that the field of Settings is read from."""
+    return PREFIX + field.upper()
+
+
+TABLE = dataclasses.fields(Settings)
+"""The table itself: name, default, and ``metadata`` with ``cast``, ``meaning`` and ``unit``."""
+
+
+def load(environ: Mapping[str, str]) -> Settings:
+    """Read all settings from the environment.
+
+    Raises WrongSettingsError, which names every variable that is wrong and what it may be.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in TABLE:
+        name = variable(field.name)
+        text = environ.get(name, "")
+        if not text:
+            if field.default is dataclasses.MISSING:
+                problems.append(f"{name} is not set: {field.metadata['meaning']}.")
+            continue
+        try:
+            values[field.name] = field.metadata["cast"](text)
+        except ValueError as error:
+            problems.append(f"{name} is {text!r}; allowed: {error}.")
+    if not problems:
+        settings = Settings(**values)
+        problems = _contradictions(settings)
+        if not problems:
+            return settings
+    raise WrongSettingsError(problems)
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """Return a sentence for every pair of values that cannot go together."""
+    problems = []
+    for path in (settings.worker_socket, settings.bootstrap_socket):
+        if problem := private.path_problem(path):
+            problems.append(f"{variable('run_dir')} is too long: {problem}.")
+            break
+    problems += [
+        f"{variable(other)} is set without {variable('tls_cert')}: set both, or neither."
+        for other in ("tls_key", "tls_client_ca")
+        if getattr(settings, other) and not settings.tls_cert
+    ]
+    if settings.proxy_protocol and not settings.trusted_proxies:
+        problems.append(
+            f"{variable('proxy_protocol')} is on without {variable('trusted_proxies')}:"
+            " name the proxies that may speak it."
+        )
+    if settings.max_header_block < settings.max_request_line:
+        problems.append(
+            f"{variable('max_header_block')} is {settings.max_header_block},"
+            f" less than {variable('max_request_line')} ({settings.max_request_line}): raise it."
+        )
+    problems += [
+        f"{variable(grace)} is {getattr(settings, grace):g}, more than {variable('drain_timeout')}"
+        f" ({settings.drain_timeout:g}): lower it, or raise the other."
+        for grace in ("drain_idle_grace", "drain_first_byte_grace")
+        if getattr(settings, grace) > settings.drain_timeout
+    ]
+    return problems
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each ``MOORING_`` variable that no setting reads: likely a slip of the pen."""
+    known = [variable(field.name) for field in TABLE]
+    found = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            found.append(f"{name} is read by nobody" + (f"; did you mean {near[0]}?" if near else "."))
+    return found
+
+
+def load_or_exit(environ: Mapping[str, str], process: str) -> Settings:
+    """Read all settings; on a wrong one say what is wrong on standard error and exit with EX_USAGE.
+
+    ``process`` is how the process calls itself in front of each sentence.
+    """
+    try:
+        return load(environ)
+    except WrongSettingsError as error:
+        for problem in error.problems:
+            sys.stderr.write(f"{process}: {problem}\n")
+        sys.stderr.flush()
+        raise SystemExit(EX_USAGE) from None
