@@ -1,0 +1,417 @@
+"""Facts of a host before anything is installed on it; and the look-up of who holds an address.
+
+Run by preflight as a script on a target that has nothing but some Python (3.8 or newer: this one file keeps
+to the standard library and to old syntax), and imported by the supervisord plugin for `holder_of`:
+
+    python3 target.py --json-args '{"user": "api", "root": "/opt/mooring", "listen": ["tcp://0.0.0.0:9001"]}'
+
+It prints one JSON object (`gather` says what is in it) and changes nothing on the host. Exit status 0: the
+facts are there, whatever they say; 2: the arguments are wrong (one sentence on stderr).
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import ipaddress
+import json
+import os
+import pwd
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple, Union
+
+# Evaluated when this is imported, and Python 3.8 knows no other way to write it.
+IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
+
+# sun_path of unix(7) has 108 bytes, one of them for the NUL at the end.
+UNIX_PATH_MAX = 107
+PROBE_TIMEOUT = 20  # seconds for one interpreter to say what it is
+COMMAND_MAX = 160  # characters of a command line that are shown
+TCP_LISTEN = "0A"  # include/net/tcp_states.h
+
+# What each candidate interpreter says of itself. It must run on any Python 3. Of a virtualenv it names the
+# interpreter that it was made from: that one stays.
+PROBE = """
+import json, os, platform, sys, sysconfig
+from importlib.util import find_spec
+libc = platform.libc_ver()
+print(json.dumps({
+    "path": sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable),
+    "version": list(sys.version_info[:3]),
+    "implementation": sys.implementation.name,
+    "machine": platform.machine(),
+    "libc": libc[0] or "unknown",
+    "libc_version": libc[1],
+    "abi": sysconfig.get_config_var("SOABI") or "",
+    "venv": find_spec("venv") is not None,
+    "ensurepip": find_spec("ensurepip") is not None,
+}))
+"""
+
+
+class Address(NamedTuple):
+    """Where a socket URL points: a host and port, or a path."""
+
+    family: int
+    host: str
+    port: int
+
+    @property
+    def path(self) -> str:
+        """The path of a unix socket (kept where a host would stand)."""
+        return self.host
+
+
+class Holder(NamedTuple):
+    """Who holds an address. `pid` and `command` are None when this user may not look into that process."""
+
+    inode: int
+    uid: int | None
+    pid: int | None
+    command: str | None
+
+    def __str__(self) -> str:
+        if self.pid is not None:
+            return f"process {self.pid} ({self.command})"
+        owner = "another user" if self.uid is None else f"user {_user_name(self.uid)}"
+        return f"a process of {owner} (as root, `ss -lxntp` names it)"
+
+
+def parse_url(url: str) -> Address:
+    """Take a socket URL apart: `tcp://host:port`, `tcp://[ipv6]:port` or `unix:///absolute/path`.
+
+    ValueError says what is wrong with it.
+    """
+    if url.startswith("unix://"):
+        if not url[7:].startswith("/"):
+            raise ValueError(f"{url}: a unix socket needs an absolute path, unix:///run/api.sock")
+        return Address(socket.AF_UNIX, os.path.normpath(url[7:]), 0)
+    match = re.fullmatch(r"tcp://(?:\[([0-9A-Fa-f:.]+(?:%[^\s\]]+)?)\]|([^\s:\[\]]+)):(\d{1,5})", url)
+    if match is None:
+        raise ValueError(f"{url}: not a socket URL; write tcp://host:port, tcp://[ipv6]:port or unix:///path")
+    if not 0 < int(match[3]) < 65536:
+        raise ValueError(f"{url}: port {match[3]} is not between 1 and 65535")
+    family = socket.AF_INET6 if match[1] else socket.AF_INET
+    return Address(family, (match[1] or match[2]).lower(), int(match[3]))
+
+
+def resolve(address: Address) -> Any:
+    """Give the address in the form that bind(2) takes. socket.gaierror when the host's name is unknown."""
+    if address.family == socket.AF_UNIX:
+        return address.path
+    found = socket.getaddrinfo(
+        address.host, address.port, address.family, socket.SOCK_STREAM, 0, socket.AI_PASSIVE
+    )
+    return found[0][4]
+
+
+def holder_of(address: Address) -> Holder | None:
+    """Find the listening socket that keeps others from the address, and its process where that can be seen.
+
+    None when /proc shows none. Reads /proc/net/{tcp,tcp6,unix} (proc(5)) of this network namespace.
+    """
+    found = _unix_listener(address.path) if address.family == socket.AF_UNIX else _tcp_listener(address)
+    if found is None:
+        return None
+    inode, uid = found
+    pid = _pid_with_socket(inode)
+    return Holder(inode, uid, pid, None if pid is None else _command(pid))
+
+
+def _tcp_listener(address: Address) -> tuple[int, int] | None:
+    wanted = ipaddress.ip_address(resolve(address)[0].split("%")[0])
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        for line in _lines(table)[1:]:
+            fields = line.split()
+            host, port = _decode(fields[1])
+            if fields[3] == TCP_LISTEN and port == address.port and _clash(host, wanted):
+                return int(fields[9]), int(fields[7])
+    return None
+
+
+def _clash(one: IPAddress, other: IPAddress) -> bool:
+    """Tell whether both can't be bound to one port. `::` counts as dual-stack: /proc doesn't tell."""
+    if one.version != other.version:
+        six = one if one.version == 6 else other
+        return six.is_unspecified
+    return one == other or one.is_unspecified or other.is_unspecified
+
+
+def _decode(field: str) -> tuple[IPAddress, int]:
+    """Decode an address of /proc/net/tcp*: 32-bit words in the machine's order, a colon, the port in hex."""
+    words, port = field.split(":")
+    packed = b"".join(struct.pack("=I", int(words[i : i + 8], 16)) for i in range(0, len(words), 8))
+    host = ipaddress.ip_address(packed)
+    return getattr(host, "ipv4_mapped", None) or host, int(port, 16)
+
+
+def _unix_listener(path: str) -> tuple[int, int | None] | None:
+    accepts = 0x10000  # __SO_ACCEPTCON, the Flags column of /proc/net/unix
+    for line in _lines("/proc/net/unix")[1:]:
+        fields = line.split(None, 7)
+        if len(fields) == 8 and fields[7] == path and int(fields[3], 16) & accepts:
+            return int(fields[6]), None
+    return None
+
+
+def _lines(path: str) -> list[str]:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:  # no IPv6 in this kernel
+        return []
+
+
+def _pid_with_socket(inode: int) -> int | None:
+    link = f"socket:[{inode}]"
+    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+        # Not ours to look into, or it has ended since: no answer from that one.
+        with contextlib.suppress(OSError):
+            if os.readlink(fd) == link:  # noqa: PTH115 - the link's text is the fact, it is no path
+                return int(fd.parts[2])
+    return None
+
+
+def _command(pid: int) -> str:
+    try:
+        words = (
+            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        )
+        words = words or Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return "it has ended since"
+    return words if len(words) <= COMMAND_MAX else words[: COMMAND_MAX - 1] + "…"
+
+
+def _user_name(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"uid {uid}"
+
+
+def listen_facts(url: str) -> dict[str, Any]:
+    """Say whether the address is free: by binding it (and nothing more), since only that tells for sure."""
+    address = parse_url(url)
+    facts: dict[str, Any] = {"url": url, "free": True, "error": None, "holder": None}
+    try:
+        if address.family == socket.AF_UNIX:
+            in_use = _unix_listener(address.path) is not None
+            error = OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE)) if in_use else None
+        else:
+            error = _try_to_bind(address)
+        if error is not None:
+            holder = holder_of(address)
+            facts.update(free=False, error=error.strerror, holder=holder and holder._asdict())
+    except socket.gaierror as problem:
+        facts.update(free=False, error=f"the host {address.host} is unknown: {problem.strerror}")
+    return facts
+
+
+def _try_to_bind(address: Address) -> OSError | None:
+    with socket.socket(address.family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(resolve(address))
+        except socket.gaierror:
+            raise
+        except OSError as error:
+            return error
+    return None
+
+
+def user_facts(name: str) -> dict[str, Any]:
+    """Look the service user up. `exists` is false when there is none of that name.
+
+    `auto` is whoever runs this, or nobody if that is root.
+    """
+    if name == "auto":
+        name = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    try:
+        entry = pwd.getpwnam(name)
+    except KeyError:
+        return {"name": name, "exists": False, "uid": None, "gid": None, "groups": [], "home": None}
+    group = os.getgrouplist(name, entry.pw_gid)
+    return {
+        "name": name,
+        "exists": True,
+        "uid": entry.pw_uid,
+        "gid": entry.pw_gid,
+        "groups": group,
+        "home": entry.pw_dir,
+    }
+
+
+def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Ask every Python 3 that is found what it is, the newest first, each real interpreter once.
+
+    `extra` are paths to try before those of PATH and the usual folders. `user_may_run` is the outcome of
+    running it as the service user; None when that could not be tried (we are not root and not that user).
+    """
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/local/bin"]
+    named = [path for folder in folders if folder for path in sorted(Path(folder).glob("python3*"))]
+    candidates = [str(path) for path in named if re.fullmatch(r"python3(\.\d+)?", path.name)]
+    facts: dict[str, dict[str, Any]] = {}
+    for candidate in [*extra, sys.executable, *candidates]:
+        if not os.access(candidate, os.X_OK):
+            continue
+        said = _probe(candidate, None)
+        if said is None or os.path.realpath(said["path"]) in facts:
+            continue
+        said["user_may_run"] = _user_may_run(said["path"], user)
+        facts[os.path.realpath(said["path"])] = said
+    return sorted(facts.values(), key=lambda each: each["version"], reverse=True)
+
+
+def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
+    def become() -> None:
+        if user is not None and os.geteuid() == 0:
+            os.setgroups(user["groups"])
+            os.setgid(user["gid"])
+            os.setuid(user["uid"])
+
+    try:
+        done = subprocess.run(
+            [path, "-I", "-c", PROBE],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=PROBE_TIMEOUT,
+            check=False,
+            cwd="/",
+            preexec_fn=become,
+        )
+        return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None  # it can't be run, or is no Python: no candidate then
+
+
+def _user_may_run(path: str, user: dict[str, Any] | None) -> bool | None:
+    if user is None or not user["exists"] or os.geteuid() not in (0, user["uid"]):
+        return None
+    return _probe(path, user) is not None
+
+
+def core_facts() -> dict[str, Any]:
+    """Count the cores that a process started here may use.
+
+    `affinity` by sched_getaffinity(2); `quota` is the smallest CPU limit of our cgroup and those above it, in
+    cores, None without one; `available` is what to plan with, at least 1.
+    """
+    affinity = len(os.sched_getaffinity(0))
+    quota = _cpu_quota()
+    return {
+        "affinity": affinity,
+        "quota": quota,
+        "available": max(1, affinity if quota is None else min(affinity, int(quota))),
+    }
+
+
+def _cpu_quota(proc: str = "/proc/self/cgroup", root: str = "/sys/fs/cgroup") -> float | None:
+    limits = []
+    for line in _lines(proc):
+        _, controllers, name = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = Path(root) / controllers  # version 2 has no controllers' name in its path
+        group = top / name.lstrip("/")
+        for folder in [group, *(up for up in group.parents if up == top or top in up.parents)]:
+            limits += [_limit_of(folder)]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _limit_of(folder: Path) -> float | None:
+    try:
+        if (folder / "cpu.max").exists():  # version 2: "max 100000" or "150000 100000", in microseconds
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+    except OSError:
+        return None
+    return None if quota in ("max", "-1") else int(quota) / int(period)
+
+
+def path_facts(path: str) -> dict[str, Any]:
+    """Tell of a folder that may not exist yet: the nearest parent that does, and what can be done there."""
+    nearest = Path(path)
+    while not nearest.exists():
+        nearest = nearest.parent
+    return {
+        "path": path,
+        "exists": Path(path).exists(),
+        "nearest": str(nearest),
+        "is_folder": nearest.is_dir(),
+        "writable": os.access(nearest, os.W_OK | os.X_OK, effective_ids=True),
+        "noexec": bool(os.statvfs(nearest).f_flag & os.ST_NOEXEC),
+        "free_bytes": shutil.disk_usage(nearest).free,
+    }
+
+
+def socket_path_facts(path: str) -> dict[str, Any]:
+    """Say whether a unix socket's path fits the kernel's limit (unix(7)), in bytes."""
+    size = len(os.fsencode(path))
+    return {"path": path, "bytes": size, "limit": UNIX_PATH_MAX, "fits": size <= UNIX_PATH_MAX}
+
+
+def gather(
+    user: str | None = None,
+    root: str | None = None,
+    listen: list[str] | None = None,
+    pythons: list[str] | None = None,
+    socket_paths: list[str] | None = None,
+) -> dict[str, Any]:
+    """Gather all facts.
+
+    The arguments name the service user, the folder to install below, the socket URLs to be held, interpreters
+    to try beside those found, and unix sockets' paths to be measured.
+    """
+    service_user = user_facts(user) if user else None
+    return {
+        "euid": os.geteuid(),
+        "user": service_user,
+        "cores": core_facts(),
+        "pythons": python_facts(pythons or [], service_user),
+        "listen": [listen_facts(url) for url in listen or []],
+        "root": path_facts(root) if root else None,
+        "socket_paths": [socket_path_facts(path) for path in socket_paths or []],
+    }
+
+
+def _wanted(text: str) -> dict[str, Any]:
+    wanted = json.loads(text)
+    if not isinstance(wanted, dict):
+        raise ValueError("a JSON object is needed")  # noqa: TRY004 - one kind of error for one message
+    unknown = set(wanted) - {"user", "root", "listen", "pythons", "socket_paths"}
+    if unknown:
+        raise ValueError("unknown: " + ", ".join(sorted(unknown)))
+    if wanted.get("root") and not Path(wanted["root"]).is_absolute():
+        raise ValueError(f"root is not an absolute path: {wanted['root']}")
+    return wanted
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print the facts as JSON; 0, or 2 when the arguments are wrong."""
+    parser = argparse.ArgumentParser(description="Print facts of this host as one JSON object.")
+    parser.add_argument(
+        "--json-args",
+        default="{}",
+        help="a JSON object with any of: user, root (an absolute path), listen (list of socket URLs), "
+        "pythons (list of paths), socket_paths (list of paths)",
+    )
+    given = parser.parse_args(arguments)
+    try:
+        facts = gather(**_wanted(given.json_args))
+    except ValueError as problem:
+        parser.error(f"--json-args: {problem}")  # exits with 2
+    print(json.dumps(facts))  # noqa: T201 - this is what the script is for
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
