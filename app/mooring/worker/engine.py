@@ -1,0 +1,38 @@
+"""Eventlet, as the worker wants it: hub pinned to epoll, and the unpatched modules for its own plain sockets.
+
+Import this module before anything of eventlet. The connection loop uses the original ``socket``, ``ssl``, ``os``
+and ``select``: their calls never switch green threads behind its back; it waits on the hub itself.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+with warnings.catch_warnings():
+    # Eventlet announces its maintenance mode at each import. We know; other warnings stay.
+    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated\.", category=Warning)
+    import eventlet
+
+from eventlet import hubs, patcher
+
+raw_socket: Any = patcher.original("socket")
+raw_ssl: Any = patcher.original("ssl")
+raw_os: Any = patcher.original("os")
+raw_select: Any = patcher.original("select")
+
+
+def install() -> None:
+    """Pin the hub to epoll, whatever ``EVENTLET_HUB`` says, and make the standard library cooperative.
+
+    To be called before the application is imported: what it imports is patched then.
+    """
+    os.environ.pop("EVENTLET_HUB", None)
+    hubs.use_hub("eventlet.hubs.epolls")
+    eventlet.monkey_patch()
+
+
+def hub() -> Any:
+    """Return the hub of this thread."""
+    return hubs.get_hub()

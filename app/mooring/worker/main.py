@@ -1,0 +1,106 @@
+"""The life of a worker: read the settings, load, prove, serve, drain.
+
+Exit status: 0 drained (also after recycling); 1 the application cannot be served, or a drain was cut short;
+2 the configuration is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import stat
+import sys
+import traceback
+from typing import Any
+
+from mooring import process, settings
+from mooring.worker import application, engine, log, signals
+from mooring.worker.private_server import PrivateServer
+from mooring.worker.serve import Server
+from mooring.worker.smoke import prove
+from mooring.worker.state import READY, State
+
+LISTENER = 0
+"""The descriptor that supervisord hands a listening socket to an fcgi-program on (FastCGI spec, 2.2)."""
+
+EX_APPLICATION = 1
+
+
+def main() -> int:
+    """Run a worker to its end and return its exit status."""
+    config = settings.load_or_exit(os.environ, "mooring worker")
+    process.set_title(config.instance, config.colour, str(config.number), f"({config.framework})")
+    process.die_with_parent(signal.SIGTERM)
+    if problem := _listener_problem():
+        sys.stderr.write(f"mooring worker: {problem}\n")
+        return settings.EX_USAGE
+    engine.install()
+    _, errors = log.install()
+    signals.dump_stacks_on_usr1()
+    for stranger in settings.strangers(os.environ):
+        log.words(stranger)
+
+    state = State(config)
+    try:
+        loaded = application.load(config.app)
+    except application.ApplicationError as error:
+        return _refuse(f"MOORING_APP: {error}", error.__cause__)
+    server = Server(_listener(), loaded, state)
+    private = PrivateServer(
+        config.worker_socket,
+        {
+            "ready": state.ready,
+            "stats": lambda: state.stats(errors.dropped),
+            "drain": lambda: server.drain("asked") or state.ready(),
+        },
+    )
+    try:
+        private.start()
+    except OSError as error:
+        log.words(f"MOORING_RUN_DIR: cannot listen on {config.worker_socket}: {error.strerror}")
+        return settings.EX_USAGE
+    try:
+        prove(server, config)
+        signals.on_signals(
+            (signal.SIGTERM, signal.SIGINT), lambda number: server.drain(signal.Signals(number).name)
+        )
+        state.phase = READY
+        return server.serve()
+    except application.ApplicationError as error:
+        return _refuse(str(error), error.__cause__)
+    finally:
+        private.stop()
+
+
+def _refuse(reason: str, cause: BaseException | None) -> int:
+    """Say why the application is not served, last, so that the end of the log shows it."""
+    if cause is not None:
+        traceback.print_exception(cause)
+    log.words(reason)
+    return EX_APPLICATION
+
+
+def _listener_problem() -> str | None:
+    """Return what is wrong with descriptor 0, as a question to the reader, or None."""
+    what = None
+    try:
+        mode = os.fstat(LISTENER).st_mode
+    except OSError:
+        what = "is closed"
+    else:
+        if not stat.S_ISSOCK(mode):
+            what = "is not a socket"
+        else:
+            with engine.raw_socket.socket(fileno=os.dup(LISTENER)) as candidate:
+                if not candidate.getsockopt(engine.raw_socket.SOL_SOCKET, engine.raw_socket.SO_ACCEPTCONN):
+                    what = "is a socket that does not listen"
+    if what is None:
+        return None
+    return (
+        f"file descriptor {LISTENER} {what}: was this worker started outside of supervisord,"
+        " or by a [program:x] instead of an [fcgi-program:x]?"
+    )
+
+
+def _listener() -> Any:
+    return engine.raw_socket.socket(fileno=os.dup(LISTENER))

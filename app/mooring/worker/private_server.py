@@ -1,0 +1,105 @@
+"""The worker's side of the private socket (``mooring.private``): answers ready and stats, takes drain.
+
+It runs in green threads on the hub: an answer proves that the hub turns, which is what the watchdog wants to know.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import eventlet
+from eventlet.green import socket
+
+from mooring.worker import log
+
+ANSWER_TIME = 5.0
+"""Seconds that one client may take in all."""
+
+RETRY = 0.1
+"""Seconds until the next attempt after accept failed."""
+
+
+class PrivateServer:
+    """Listens on the unix socket at ``path`` and answers each word by calling what ``answers`` holds for it."""
+
+    def __init__(self, path: Path, answers: dict[str, Callable[[], dict[str, Any]]]) -> None:
+        self._path = path
+        self._answers = answers
+        self._spare = -1
+        self._inode = -1
+
+    def start(self) -> None:
+        """Bind (mode 0600; what a dead worker left is replaced) and begin to answer. Raises OSError."""
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            listener.bind(str(self._path))
+        finally:
+            os.umask(before)
+        self._inode = self._path.stat().st_ino
+        listener.listen(64)
+        self._keep_spare()
+        eventlet.spawn_n(self._accept, listener)
+
+    def stop(self) -> None:
+        """Remove the socket's file, unless another process has put its own there."""
+        try:
+            if self._path.stat().st_ino == self._inode:
+                self._path.unlink()
+        except FileNotFoundError:
+            pass
+
+    def _keep_spare(self) -> None:
+        if self._spare < 0:
+            self._spare = os.open(os.devnull, os.O_RDONLY)
+
+    def _accept(self, listener: Any) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE) and self._spare >= 0:
+                    # No descriptor left. The watchdog must get its answer nevertheless: give up the spare one.
+                    os.close(self._spare)
+                    self._spare = -1
+                else:
+                    eventlet.sleep(RETRY)
+                continue
+            if self._spare < 0:
+                self._answer(client)  # here and now, so that its descriptor is the spare one again
+                try:
+                    self._keep_spare()
+                except OSError as error:
+                    log.event("private_socket", problem=str(error))
+            else:
+                eventlet.spawn_n(self._answer, client)
+
+    def _answer(self, client: Any) -> None:
+        try:
+            with eventlet.Timeout(ANSWER_TIME, False), client:
+                word = self._read_word(client)
+                answer = self._answers.get(word)
+                if answer is None:
+                    known = ", ".join(sorted(self._answers))
+                    reply: dict[str, Any] = {"error": f"unknown word {word!r}; known: {known}"}
+                else:
+                    reply = answer()
+                client.sendall(json.dumps(reply).encode() + b"\n")
+        except OSError as error:
+            log.event("private_socket", problem=str(error))
+
+    @staticmethod
+    def _read_word(client: Any) -> str:
+        line = b""
+        while not line.endswith(b"\n") and len(line) < 64:
+            received = client.recv(64)
+            if not received:
+                break
+            line += received
+        return line.decode("ascii", "backslashreplace").strip()

@@ -1,0 +1,57 @@
+"""The smoke request: one GET to the application before anybody else is served.
+
+It goes through a pair of connected sockets and the worker's own connection loop, so that what it proves is what
+clients will get.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import eventlet
+from eventlet.green import socket
+
+from mooring.settings import Settings
+from mooring.worker.application import ApplicationError
+
+EXCERPT = 200
+"""Characters of a wrong answer's body that are shown."""
+
+
+def prove(server: Any, settings: Settings) -> None:
+    """Send the smoke request to the server's application.
+
+    Raises ApplicationError when the answer is not the expected one, or takes too long.
+    """
+    name = f"the smoke request GET {settings.smoke_path}"
+    answer = b""
+    try:
+        with eventlet.Timeout(settings.smoke_timeout):
+            answer = _ask(server, settings)
+    except eventlet.Timeout as error:
+        raise ApplicationError(
+            f"{name} was not answered within {settings.smoke_timeout:g} s (MOORING_SMOKE_TIMEOUT)"
+        ) from error
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status_line = head.split(b"\r\n", 1)[0].decode("latin-1")
+    parts = status_line.split(" ", 2)
+    if len(parts) < 2 or parts[1] != str(settings.smoke_status):
+        excerpt = body[:EXCERPT].decode("utf-8", "backslashreplace")
+        raise ApplicationError(
+            f"{name} was answered {status_line!r}, expected {settings.smoke_status}"
+            f" (MOORING_SMOKE_PATH, MOORING_SMOKE_STATUS); its body starts {excerpt!r}"
+        )
+
+
+def _ask(server: Any, settings: Settings) -> bytes:
+    ours, theirs = socket.socketpair()
+    with ours:
+        server.adopt(theirs)
+        ours.sendall(
+            f"GET {settings.smoke_path} HTTP/1.1\r\nHost: {settings.smoke_host}\r\n"
+            "User-Agent: mooring-smoke\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode("ascii")
+        )
+        answer = b""
+        while received := ours.recv(65536):
+            answer += received
+        return answer
