@@ -1,0 +1,109 @@
+"""What the core hands to an adapter: status, header lines and body. The API's messages stand here, once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import responses
+from typing import Protocol
+
+HTML = "text/html; charset=utf-8"
+JSON = "application/json"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Stream(Protocol):
+    """A body that comes piece by piece; ``close`` ends what it comes from, also in the middle (PEP 3333)."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def close(self) -> None: ...  # noqa: D102 - PEP 3333 says what it does
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response. ``headers`` is complete: an adapter adds nothing to it and takes nothing away."""
+
+    status: int
+    headers: Headers
+    body: bytes | Stream
+
+    @property
+    def reason(self) -> str:
+        """The reason phrase of the status; the same from every framework."""
+        return responses.get(self.status, "Unknown Status Code")
+
+    def without_body(self) -> Answer:
+        """Return the answer to HEAD: the header lines of the one to GET (RFC 9110, section 9.3.2)."""
+        return Answer(self.status, self.headers, b"")
+
+
+class RefusedError(Exception):
+    """A request that ends with an answer of our own; raised wherever that becomes clear."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+def to_json(value: object) -> bytes:
+    """Return the JSON that clients get: UTF-8, no space after separators."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, which only an escape can carry on
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+def _whole(status: int, content_type: str, body: bytes, *more: tuple[str, str]) -> Answer:
+    return Answer(status, (("Content-Type", content_type), ("Content-Length", str(len(body))), *more), body)
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    """Return an answer whose body is JSON."""
+    return _whole(status, JSON, to_json(value))
+
+
+def text_answer(status: int, text: str) -> Answer:
+    """Return an answer whose body is one line of text; its type is HTML because clients know it so."""
+    return _whole(status, HTML, text.encode("utf-8", "backslashreplace"))
+
+
+NOT_FOUND = text_answer(404, "Not Found")
+NOT_ACCEPTABLE = json_answer({"detail": "Could not satisfy the request Accept header."}, 406)
+MULTIPART = json_answer({"error": "multipart API is not supported yet"}, 400)
+UNSUPPORTED_TYPE = text_answer(404, "Not support VIM type")
+INTERNAL = text_answer(500, "The request failed inside the service; its log says why.")
+WRONG_HOST = text_answer(400, "The Host field names no host of this service.")
+BODY_ENDED = text_answer(400, "The request body ended before its announced length.")
+
+
+def method_not_allowed(method: str, allow: str) -> Answer:
+    """Return the answer to a method that the route does not have (RFC 9110, section 15.5.6)."""
+    body = to_json({"detail": f'Method "{method}" not allowed.'})
+    return _whole(405, JSON, body, ("Allow", allow))
+
+
+def options(allow: str) -> Answer:
+    """Return the answer to OPTIONS: no body, so its length is said to be 0 (RFC 9110, section 9.3.7)."""
+    return Answer(200, (("Content-Length", "0"), ("Allow", allow)), b"")
+
+
+def half_a_region(region_id: str) -> Answer:
+    """Return the answer to a region id that lacks its owner or its region."""
+    return text_answer(400, f"The region id {region_id} must have two parts: owner_region.")
+
+
+def unknown_region(owner: str, region: str) -> Answer:
+    """Return the answer to a region that A&AI did not tell of."""
+    return text_answer(404, f"Failed to query VIM with id ({owner}_{region}) from extsys.")
+
+
+def invalid_body(reason: object) -> Answer:
+    """Return the answer to a body of check_vim_capacity that cannot be used."""
+    return json_answer({"error": f"Invalidate request body {reason}."}, 400)
+
+
+def body_too_large(limit: int) -> Answer:
+    """Return the answer to a body of check_vim_capacity of more than ``limit`` bytes."""
+    return json_answer({"error": f"Invalidate request body longer than {limit} bytes."}, 413)

@@ -1,0 +1,103 @@
+"""The API's one front door: rules that hold for every request, then the route's handler."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from functools import cached_property, lru_cache
+from typing import Any
+
+from multicloud.core import answer, swagger
+from multicloud.core.accept import admits_json
+from multicloud.core.answer import Answer, RefusedError
+from multicloud.core.routes import Route
+from multicloud.core.settings import Settings, load
+
+Environ = dict[str, Any]
+
+log = logging.getLogger(__name__)
+
+
+class Broker:
+    """Answers requests. One per process; safe to use from many threads or green threads at once."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._hosts = None if "*" in settings.allowed_hosts else settings.allowed_hosts
+        self._vim_types = answer.json_answer(settings.drivers.vim_types())
+        self._handlers: dict[str, Callable[..., Answer]] = {
+            "vim_types": self._answer_vim_types,
+            "swagger": self._answer_swagger,
+        }
+
+    def answer(self, route: Route, parts: dict[str, str], environ: Environ) -> Answer:
+        """Return the answer to a request for a known route. Never raises.
+
+        The order of the rules is part of the contract: Accept (406), OPTIONS, the method (405), multipart
+        (400), then what the handler asks for.
+        """
+        method = environ["REQUEST_METHOD"]
+        result = self._refusal(route, environ, method) or self._handled(route, parts, environ)
+        return result.without_body() if method == "HEAD" and isinstance(result.body, bytes) else result
+
+    def unmatched(self, environ: Environ) -> Answer:
+        """Return the answer to a path that no route matches."""
+        return answer.NOT_FOUND.without_body() if environ["REQUEST_METHOD"] == "HEAD" else answer.NOT_FOUND
+
+    def _refusal(self, route: Route, environ: Environ, method: str) -> Answer | None:
+        if self._hosts is not None and not _host_allowed(environ.get("HTTP_HOST", ""), self._hosts):
+            return answer.WRONG_HOST
+        if not admits_json(environ.get("HTTP_ACCEPT", "")):
+            return answer.NOT_ACCEPTABLE
+        if method == "OPTIONS":
+            return answer.options(route.allow)
+        if method not in route.methods:
+            return answer.method_not_allowed(method, route.allow)
+        if not route.multipart and method == "POST" and _is_multipart(environ):
+            return answer.MULTIPART
+        return None
+
+    def _handled(self, route: Route, parts: dict[str, str], environ: Environ) -> Answer:
+        try:
+            return self._handlers[route.handler](environ, **parts)
+        except RefusedError as refused:
+            return refused.answer
+        except Exception:
+            log.exception("the request failed inside the service")
+            return answer.INTERNAL
+
+    def _answer_vim_types(self, _environ: Environ) -> Answer:
+        return self._vim_types
+
+    def _answer_swagger(self, _environ: Environ) -> Answer:
+        return self._swagger
+
+    @cached_property
+    def _swagger(self) -> Answer:
+        return answer.json_answer(swagger.document())
+
+
+def _is_multipart(environ: Environ) -> bool:
+    return bool(environ.get("CONTENT_TYPE", "").strip().lower().startswith("multipart/"))
+
+
+def _host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
+    """Tell whether the Host field's value, with or without a port, is one of the allowed hosts."""
+    name = host.lower()
+    if not name.endswith("]"):
+        bare, colon, port = name.rpartition(":")
+        if colon and (port.isdigit() or not port):
+            name = bare
+    return any(
+        name == each or (each[0] == "." and (name.endswith(each) or name == each[1:])) for each in allowed
+    )
+
+
+@lru_cache(maxsize=1)
+def broker() -> Broker:
+    """Return this process's broker, made from its environment at the first call.
+
+    Raises multicloud.core.settings.WrongSettingsError.
+    """
+    return Broker(load(os.environ))

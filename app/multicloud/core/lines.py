@@ -1,0 +1,51 @@
+"""Lines on standard output that never hold up a request, nor fail one."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+class LineWriter:
+    """Writes whole lines, one write each, to a descriptor (by default standard output).
+
+    A pipe whose reader has stopped would block the process, and with it every request. So the descriptor is
+    opened anew without blocking (a new description of the same pipe, terminal or file: nobody else's mode
+    changes), and a line that finds no room, or meets any other error, is lost and counted. A write to a pipe
+    is atomic up to 4096 bytes (PIPE_BUF, pipe(7)), so lines of many processes do not mix.
+    """
+
+    def __init__(self, descriptor: int = 1) -> None:
+        self.lost = 0
+        """Lines that could not be written, since the last one that could."""
+        self._torn = False
+        self._descriptor = _without_blocking(descriptor)
+
+    def write(self, line: str) -> None:
+        """Write one line; its line end is added."""
+        data = (line + "\n").encode("utf-8", "backslashreplace")
+        if self._torn:
+            data = b"\n" + data
+        try:
+            written = os.write(self._descriptor, data)
+        except OSError:
+            self.lost += 1
+        else:
+            self.lost = 0
+            self._torn = written < len(data)  # a full disk takes a part
+
+
+def _without_blocking(descriptor: int) -> int:
+    try:
+        return os.open(
+            f"/proc/self/fd/{descriptor}",
+            os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
+        )
+    except OSError:
+        # A socket, or a pipe that another user made, cannot be opened anew.
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                os.set_blocking(descriptor, False)
+        except OSError:
+            pass  # there is no such descriptor: every write fails, and is counted
+        return descriptor

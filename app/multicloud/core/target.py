@@ -1,0 +1,37 @@
+"""The request-target as the client sent it, percent-encoding and all (RFC 9112, section 3.2).
+
+WSGI decodes the path (PEP 3333), and what is decoded cannot be encoded again without a guess. So the server's
+own copy of the raw target is used where there is one: ``REQUEST_URI`` (mooring, uWSGI, mod_wsgi) or
+``RAW_URI`` (gunicorn).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote_to_bytes
+
+_AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_UNSAFE = re.compile(r"[^!-~]")
+_PATH_SAFE = "/~!$&'()*+,;=:@"
+
+
+def raw_target(environ: dict[str, Any]) -> tuple[str, str]:
+    """Return path and query as sent, in visible ASCII; the query starts with its question mark, or is empty.
+
+    Falls back to encoding the decoded path if the server keeps no raw target, or if something between server
+    and application changed the path.
+    """
+    decoded = environ.get("PATH_INFO", "")
+    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+    absolute = _AUTHORITY.match(raw)
+    path = (raw[absolute.end() :] if absolute else raw).partition("#")[0].partition("?")[0]
+    if unquote_to_bytes(path.encode("latin-1", "replace")).decode("latin-1") != decoded:
+        path = quote(decoded.encode("latin-1", "replace"), safe=_PATH_SAFE)
+    query = environ.get("QUERY_STRING", "")
+    return visible(path), visible(f"?{query}" if query or raw.endswith("?") else "")
+
+
+def visible(text: str) -> str:
+    """Return the text with everything percent-encoded that is not visible ASCII."""
+    return _UNSAFE.sub(lambda found: quote(found[0].encode("latin-1", "replace")), text)

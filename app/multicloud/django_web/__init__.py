@@ -1,0 +1,1 @@
+"""The API by Django: URLconf and views over the core."""

@@ -1,0 +1,1 @@
+"""The API by Pecan: a root controller over the core."""

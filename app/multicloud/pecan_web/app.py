@@ -1,0 +1,95 @@
+"""The API by Pecan, as a WSGI application: ``multicloud.pecan_web.app:make_app()``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import webob
+from pecan import expose
+from pecan.core import ExplicitPecan
+from webob.multidict import NoVars
+
+from multicloud.core.answer import Answer
+from multicloud.core.broker import broker
+from multicloud.core.requestlog import RequestLog
+from multicloud.core.routes import match
+from multicloud.pecan_web import argspec
+
+
+class Request(webob.Request):  # type: ignore[misc] # WebOb comes without types
+    """A request that Pecan takes no parameters from: its body and query go on as they came, unread."""
+
+    GET = POST = params = NoVars("the API passes queries and bodies on unread")
+
+    @property
+    def path_info(self) -> str:
+        """The path as the server decoded it, one character per byte: the core's routes match that."""
+        return str(self.environ.get("PATH_INFO", ""))
+
+    @property
+    def json(self) -> object:
+        """Refuse: Pecan would read a JSON body for parameters."""
+        raise ValueError("the API passes bodies on unread")
+
+
+class Response(webob.Response):  # type: ignore[misc] # WebOb comes without types
+    """A response whose header lines are exactly the answer's: WebOb would rewrite Location."""
+
+    def __call__(self, _environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        """Send the response (PEP 3333)."""
+        start_response(self.status, self.headerlist)
+        return self.app_iter  # type: ignore[no-any-return]
+
+
+class RootController:
+    """All of the API's paths, routed by the core's table."""
+
+    @expose()  # type: ignore[untyped-decorator]
+    def _route(self, _remainder: list[str], request: Request) -> tuple[Callable[..., Any], list[str]]:
+        request.pecan["content_type"] = "application/json"  # what a client accepts is the core's to judge
+        found = match(request.path_info)
+        if found is None:
+            return self.unmatched, []
+        request.context["route"], request.context["parts"] = found
+        return self.answer, []
+
+    @expose(content_type="application/json")  # type: ignore[untyped-decorator]
+    def answer(self, request: Request, _response: Response) -> Response:
+        """Answer a known route."""
+        context = request.context
+        return respond(broker().answer(context["route"], context["parts"], request.environ))
+
+    @expose(content_type="application/json")  # type: ignore[untyped-decorator]
+    def unmatched(self, request: Request, _response: Response) -> Response:
+        """Answer a path that no route matches."""
+        return respond(broker().unmatched(request.environ))
+
+
+def respond(result: Answer) -> Response:
+    """Return Pecan's response for an answer of the core."""
+    return Response(
+        status=f"{result.status} {result.reason}",
+        headerlist=list(result.headers),
+        app_iter=[result.body] if isinstance(result.body, bytes) else result.body,
+    )
+
+
+class Application(ExplicitPecan):  # type: ignore[misc] # Pecan comes without types
+    """Pecan without context locals (controllers get request and response) and without opinions on bodies."""
+
+    def _handle_empty_response_body(self, state: Any) -> None:
+        """Leave the response alone: Pecan would read streams whole and turn an empty 200 to 204."""
+
+
+def make_app() -> RequestLog:
+    """Return the WSGI application. Raises multicloud.core.settings.WrongSettingsError."""
+    argspec.install()
+    application = Application(
+        RootController(),
+        request_cls=Request,
+        response_cls=Response,
+        force_canonical=False,
+        guess_content_type_from_ext=False,
+    )
+    return RequestLog(application, broker().settings)
