@@ -1,0 +1,68 @@
+"""Pruning keeps what a rollback needs, and nothing else."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from mooring import releases
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Make an instance's folder with six releases (r0 the oldest) on three virtualenvs; r1 is live, r0 was before."""
+    for number in range(6):
+        folder = tmp_path / "releases" / f"r{number}"
+        folder.mkdir(parents=True)
+        environment = tmp_path / "venvs" / f"v{number // 2}"
+        environment.mkdir(parents=True, exist_ok=True)
+        (folder / "venv").symlink_to(f"../../venvs/{environment.name}")
+        (folder / "release.json").write_text(json.dumps({"workers": number}))
+        os.utime(folder / "release.json", (number, number))
+    (tmp_path / "live.json").write_text(json.dumps({"colour": "blue", "release": "r1", "previous": "r0"}))
+    return tmp_path
+
+
+def names(home: Path, folder: str) -> list[str]:
+    return sorted(path.name for path in (home / folder).iterdir())
+
+
+def test_live_and_previous_stay_however_old_they_are(home: Path) -> None:
+    assert releases.prune(home, 2) == [
+        "releases/r2",
+        "releases/r3",
+        "releases/r4",
+        "releases/r5",
+        "venvs/v1",
+        "venvs/v2",
+    ]
+    assert names(home, "releases") == ["r0", "r1"]
+    assert names(home, "venvs") == ["v0"]
+
+
+def test_the_newest_of_the_others_stay(home: Path) -> None:
+    releases.prune(home, 3)
+    assert names(home, "releases") == ["r0", "r1", "r5"]
+    assert names(home, "venvs") == ["v0", "v2"]
+
+
+def test_nothing_goes_while_there_is_room(home: Path) -> None:
+    assert releases.prune(home, 6) == []
+
+
+def test_a_half_built_release_goes(home: Path) -> None:
+    (home / "releases" / "r5" / "release.json").unlink()
+    assert releases.prune(home, 6) == ["releases/r5"]
+
+
+def test_list_tells_what_each_is(home: Path) -> None:
+    assert [(each["release"], each["role"], each["workers"]) for each in releases.releases(home)][-2:] == [
+        ("r1", "live", 1),
+        ("r0", "previous", 0),
+    ]
+
+
+def test_a_folder_that_is_no_instance_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert releases.main(["list", "--home", str(tmp_path)]) == 1
+    assert "no live.json" in capsys.readouterr().err
