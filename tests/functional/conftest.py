@@ -1,0 +1,65 @@
+"""Fixtures of the functional tests: real processes only."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from functional.support import ROOT, Supervisord
+
+REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a short name: a unix socket's path has 107 bytes at most, and tmp_path may take them all."""
+    path = Path(tempfile.mkdtemp(prefix="mooring-"))
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture(scope="session")
+def supervisor_425() -> Path:
+    """The Python of a virtualenv with supervisor 4.2.5, made when its requirements change."""
+    venv = ROOT / ".cache" / "supervisor-4.2.5"
+    venv.parent.mkdir(exist_ok=True)
+    with (venv.parent / "supervisor-4.2.5.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done, wanted = venv / "requirements.sha256", hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+        if not done.exists() or done.read_text() != wanted:
+            subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
+            pip = [
+                venv / "bin" / "pip",
+                "--quiet",
+                "--disable-pip-version-check",
+                "install",
+                "--require-hashes",
+            ]
+            subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
+            done.write_text(wanted)
+    return venv / "bin" / "python"
+
+
+@pytest.fixture
+def supervisord(folder: Path) -> Iterator[Supervisord]:
+    """A supervisord that is configured and not yet started (supervisor as locked for the product)."""
+    server = Supervisord(folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["4.3.0", "4.2.5"])
+def each_supervisord(request: pytest.FixtureRequest, folder: Path) -> Iterator[Supervisord]:
+    """The same, of each version of supervisor that is supported."""
+    python = Path(sys.executable) if request.param == "4.3.0" else request.getfixturevalue("supervisor_425")
+    server = Supervisord(folder, python)
+    yield server
+    server.stop()

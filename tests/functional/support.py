@@ -1,0 +1,306 @@
+"""What the functional tests share: a real supervisord in a folder of its own, an accepting program, a steady load.
+
+    from functional.support import Supervisord, Visitors, free_port, until
+
+Nothing here waits by the clock: `until` polls a condition, and its deadline is only there to end a broken test.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import xmlrpc.client
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from supervisor.xmlrpc import SupervisorTransport
+
+ROOT = Path(__file__).parents[2]
+ACCEPTOR = Path(__file__).with_name("acceptor.py")
+DEADLINE = 30.0  # seconds; generous, as the machine may be busy
+
+Result = TypeVar("Result")
+
+CONFIG = """\
+[supervisord]
+nodaemon = {nodaemon}
+directory = {folder}
+logfile = {folder}/supervisord.log
+pidfile = {folder}/supervisord.pid
+childlogdir = {folder}/log
+minfds = {minfds}
+[unix_http_server]
+file = {folder}/supervisor.sock
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+[rpcinterface:mooring]
+supervisor.rpcinterface_factory = mooring.plugin:make_rpcinterface
+[supervisorctl]
+serverurl = unix://{folder}/supervisor.sock
+[include]
+files = conf.d/*.conf
+"""
+
+# Runs the command that follows with the inherited descriptors passed as systemd does: sd_listen_fds(3)
+PASS_SOCKETS = """
+import fcntl, os, sys
+fds = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
+for place, fd in enumerate(fds, 3):
+    os.dup2(fd, place)
+os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+def until(condition: Callable[[], Result], what: str, deadline: float = DEADLINE) -> Result:
+    """Poll until the condition's result is true, and return it."""
+    end = time.monotonic() + deadline
+    while not (result := condition()):
+        assert time.monotonic() < end, f"in vain, for {deadline:g} s: {what}"
+        time.sleep(0.02)
+    return result
+
+
+def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
+    """Return a port of loopback that nobody holds now."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def alive(pid: int) -> bool:
+    """Tell whether the process runs (a zombie does not)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def socket_inode(pid: int, fd: int = 0) -> str:
+    """Return the inode of the socket that a process has at that descriptor."""
+    return os.readlink(f"/proc/{pid}/fd/{fd}").removeprefix("socket:[").rstrip("]")
+
+
+class Rpc:
+    """An XML-RPC client that opens and closes a connection for each call."""
+
+    def __init__(self, url: str, method: str = "") -> None:
+        self._url, self._method = url, method
+
+    def __getattr__(self, name: str) -> Rpc:
+        return Rpc(self._url, f"{self._method}.{name}".lstrip("."))
+
+    def __call__(self, *arguments: Any) -> Any:
+        transport = SupervisorTransport(None, None, self._url)
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport) as proxy:
+            return getattr(proxy, self._method)(*arguments)
+
+
+class Supervisord:
+    """A real supervisord. `python` is that of the virtualenv which it runs from; `folder` must have a short name."""
+
+    def __init__(self, folder: Path, python: Path = Path(sys.executable), minfds: int = 256) -> None:
+        self.folder, self.python, self.minfds = folder, python, minfds
+        self.url = f"unix://{folder}/supervisor.sock"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.environ = {**os.environ, "PYTHONPATH": str(ROOT / "app"), "PYTHONWARNINGS": "ignore"}
+        for name in ("conf.d", "log", "run"):
+            (folder / name).mkdir()
+        self.configure()
+
+    def configure(self, *, nodaemon: bool = True) -> None:
+        """Write supervisord.conf."""
+        text = CONFIG.format(folder=self.folder, minfds=self.minfds, nodaemon=str(nodaemon).lower())
+        (self.folder / "supervisord.conf").write_text(text)
+
+    def program(self, name: str, socket_url: str, command: str | None = None, **options: object) -> None:
+        """Write an `[fcgi-program:<name>]`; without a command, it answers every connection with its pid."""
+        values: dict[str, object] = {
+            "command": command or f"{sys.executable} {ACCEPTOR}",
+            "process_name": "%(process_num)s",
+            "socket": socket_url,
+            "startsecs": 0,
+            "stderr_logfile": f"{self.folder}/log/{name}-%(process_num)s.err",
+            "stdout_logfile": f"{self.folder}/log/{name}-%(process_num)s.out",
+            **options,
+        }
+        lines = [f"[fcgi-program:{name}]", *(f"{key} = {value}" for key, value in values.items())]
+        (self.folder / "conf.d" / f"{name}.conf").write_text("\n".join(lines) + "\n")
+
+    def remove_program(self, name: str) -> None:
+        """Take the program out of the configuration."""
+        (self.folder / "conf.d" / f"{name}.conf").unlink()
+
+    def start(self, passed: tuple[socket.socket, ...] = ()) -> Supervisord:
+        """Start it (with sockets passed as by systemd) and wait until it answers."""
+        command = [str(self.python.parent / "supervisord"), "-c", str(self.folder / "supervisord.conf")]
+        command.insert(0, str(self.python))
+        if passed:
+            fds = ",".join(str(each.fileno()) for each in passed)
+            command = [str(self.python), "-c", PASS_SOCKETS, fds, *command]
+        with (self.folder / "out").open("ab") as out:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                env=self.environ,
+                cwd=self.folder,
+                pass_fds=[each.fileno() for each in passed],
+            )
+        self.wait()
+        return self
+
+    def wait(self) -> None:
+        """Wait until it answers, with all of its configuration read."""
+        until(self._answers, f"supervisord answers\n{self.output()}")
+
+    def _answers(self) -> bool:
+        code = self.process.poll() if self.process else None
+        assert code in (None, 0), f"supervisord ended with status {code}\n{self.output()}"
+        try:
+            return bool(self.rpc.supervisor.getState()["statename"] == "RUNNING")
+        except (OSError, xmlrpc.client.Error):
+            return False
+
+    @property
+    def rpc(self) -> Rpc:
+        """An XML-RPC client: `rpc.supervisor.getState()`."""
+        return Rpc(self.url)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return int(self.rpc.supervisor.getPID())
+
+    def ctl(self, *words: str, status: int = 0) -> str:
+        """Run supervisorctl and return what it prints; its exit status must be the one that is given."""
+        done = subprocess.run(
+            [str(self.python), str(self.python.parent / "supervisorctl"), "-s", self.url, *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=DEADLINE,
+            env=self.environ,
+            cwd=self.folder,
+        )
+        assert done.returncode == status, f"supervisorctl {words}: {done.stdout}{done.stderr}\n{self.log()}"
+        return done.stdout + done.stderr
+
+    def reload(self) -> None:
+        """Reload it: `supervisorctl reload` ends all processes and starts anew in the same process."""
+        times = self.log().count("supervisord started with pid")
+        self.ctl("reload")
+        until(lambda: self.log().count("supervisord started with pid") > times, "supervisord has reloaded")
+        self.wait()
+
+    def log(self) -> str:
+        """Return supervisord's own log."""
+        path = self.folder / "supervisord.log"
+        return path.read_text() if path.exists() else ""
+
+    def output(self) -> str:
+        """Return all that it wrote."""
+        out = self.folder / "out"
+        return (out.read_text() if out.exists() else "") + self.log()
+
+    def pids(self, group: str) -> list[int]:
+        """Return the pids of the group's processes that run."""
+        infos = self.rpc.supervisor.getAllProcessInfo()
+        return [info["pid"] for info in infos if info["group"] == group and info["pid"]]
+
+    def sockets(self) -> dict[str, dict[str, Any]]:
+        """Return the plugin's open sockets by URL."""
+        return {each["url"]: each for each in self.rpc.mooring.getSockets()}
+
+    def kill(self) -> None:
+        """Kill it as the out-of-memory killer would."""
+        assert self.process is not None
+        os.kill(self.pid, signal.SIGKILL)
+        self.process.wait(DEADLINE)
+
+    def stop(self) -> None:
+        """End it and all its processes, gently if it can be done; the folder stays."""
+        if self.process is None:
+            return
+        pids = []
+        with contextlib.suppress(OSError, xmlrpc.client.Error):
+            pids = [self.pid, *(info["pid"] for info in self.rpc.supervisor.getAllProcessInfo())]
+            self.rpc.supervisor.shutdown()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(DEADLINE)
+        end = time.monotonic() + DEADLINE
+        while any(alive(pid) for pid in pids if pid) and time.monotonic() < end:
+            time.sleep(0.02)
+        for pid in filter(alive, (self.process.pid, *filter(None, pids))):
+            os.kill(pid, signal.SIGKILL)
+
+
+class Visitors:
+    """A light steady load: each visitor opens a connection, sends a request, reads the answer, and comes again.
+
+    `failures` counts what went wrong, by kind; `answers` counts the answers by their text (the acceptor's pid).
+    """
+
+    def __init__(self, address: Any, family: int = socket.AF_INET, number: int = 2) -> None:
+        self._address, self._family = address, family
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._visit, daemon=True) for _ in range(number)]
+        self.answers: Counter[str] = Counter()
+        self.failures: Counter[str] = Counter()
+
+    def __enter__(self) -> Visitors:
+        for thread in self._threads:
+            thread.start()
+        self.more()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join(DEADLINE)
+
+    def more(self, count: int = 20) -> None:
+        """Wait until that many more answers have come."""
+        goal = self.answers.total() + count
+        until(lambda: self.answers.total() >= goal or self.failures, f"{count} more answers")
+
+    def _visit(self) -> None:
+        while not self._end.wait(0.005):
+            try:
+                self.answers[ask(self._address, self._family)] += 1
+            except OSError as error:
+                self.failures[f"{type(error).__name__}: {error}"] += 1
+
+
+def ask(address: Any, family: int = socket.AF_INET) -> str:
+    """Send one request over a new connection and return the answer's body. OSError."""
+    with socket.socket(family, socket.SOCK_STREAM) as client:
+        client.settimeout(DEADLINE)
+        client.connect(address)
+        client.sendall(b"GET / HTTP/1.0\r\nHost: test\r\n\r\n")
+        answer = b""
+        while received := client.recv(65536):
+            answer += received
+    if not answer.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
+        raise OSError(f"no answer: {answer[:80]!r}")
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+@contextlib.contextmanager
+def listening(port: int, host: str = "127.0.0.1") -> Iterator[socket.socket]:
+    """Hold a port, as another program would."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        holder.bind((host, port))
+        holder.listen()
+        yield holder
