@@ -1,0 +1,103 @@
+"""Compares what was sent with what the application counted: which POSTs were lost, which were done twice.
+
+The generator keeps a line for each POST (posts.tsv: id, intended time, end, "ok" or the class of failure,
+whether a byte of it was sent). The application keeps a line with the id for each POST that it did. A POST is
+
+- lost, if it was answered rightly but not counted, or if it was sent and never answered (its client does not
+  know whether it was done; `unanswered_but_counted` says how many of these were);
+- doubled, if it was counted more than once.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from mooring_load.outcome import UNANSWERED
+
+EXAMPLES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One line of posts.tsv. Times are seconds since the run began."""
+
+    id: str
+    start: float
+    end: float
+    state: str
+    sent: bool
+
+    @property
+    def unanswered(self) -> bool:
+        """Say whether it was sent and got no complete response."""
+        return self.sent and self.state in UNANSWERED
+
+
+def read_posts(path: Path) -> Iterator[Post]:
+    """Yield the lines of posts.tsv."""
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            identifier, start, end, state, sent = line.rstrip("\n").split("\t")
+            yield Post(identifier, float(start), float(end), state, sent == "1")
+
+
+def count_ids(paths: Iterable[Path], run: str) -> tuple[Counter[str], int]:
+    """Return how often each id of this run was counted, and how many lines are of other runs."""
+    counts: Counter[str] = Counter()
+    foreign = 0
+    for path in paths:
+        with path.open(encoding="utf-8") as file:
+            for line in file:
+                identifier = line.strip()
+                if identifier.startswith(f"{run}-"):
+                    counts[identifier] += 1
+                elif identifier:
+                    foreign += 1
+    return counts, foreign
+
+
+def verify(
+    posts: Iterable[Post], counts: Counter[str], foreign: int, operations: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the summary's `ledger`, and put `lost` and `doubled` into each operation of the summary."""
+    figures: Counter[str] = Counter()
+    examples: dict[str, list[str]] = {"answered_not_counted": [], "unanswered": [], "doubled": []}
+    known = 0
+    for operation in operations:
+        operation["lost"] = operation["doubled"] = 0
+    for post in posts:
+        times = counts[post.id]
+        known += times
+        figures["posts"] += 1
+        figures["counted"] += times > 0
+        found = []
+        if post.state == "ok" and not times:
+            found.append("answered_not_counted")
+        if post.unanswered:
+            found.append("unanswered")
+            figures["unanswered_but_counted"] += times > 0
+        if times > 1:
+            found.append("doubled")
+        for name in found:
+            figures[name] += 1
+            if len(examples[name]) < EXAMPLES:
+                examples[name].append(post.id)
+            for operation in operations:
+                if post.start <= operation["end"] and post.end >= operation["start"]:
+                    operation["doubled" if name == "doubled" else "lost"] += 1
+    return {
+        "posts": figures["posts"],
+        "counted": figures["counted"],
+        "lost": figures["answered_not_counted"] + figures["unanswered"],
+        "doubled": figures["doubled"],
+        "answered_not_counted": figures["answered_not_counted"],
+        "unanswered": figures["unanswered"],
+        "unanswered_but_counted": figures["unanswered_but_counted"],
+        "counted_but_never_sent": counts.total() - known,
+        "lines_of_other_runs": foreign,
+        "examples": examples,
+    }

@@ -1,0 +1,52 @@
+"""Where the traffic goes: the base URL, resolved once, and refused where a load would be an attack."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from mooring_load.usage import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server to connect to, the Host header's value, and the base path of every request."""
+
+    family: socket.AddressFamily
+    address: Any
+    host: str
+    base: str
+
+
+def resolve(url: str, unix_socket: str | None, allowed: frozenset[str]) -> Target:
+    """Return the target of `url`, or of the unix socket with `url`'s Host and path.
+
+    Only loopback and private addresses are accepted (RFC 1918, RFC 4193, link-local), and the hosts named in
+    `allowed`: a load is for machines of one's own.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise UsageError(f"--url {url}: want http://host[:port][/base] (TLS is not spoken here)")
+    if parts.query or parts.fragment or parts.username:
+        raise UsageError(f"--url {url}: want no query, fragment or user; name paths with --get and --post")
+    try:
+        port = parts.port or 80
+    except ValueError as error:
+        raise UsageError(f"--url {url}: {error}") from None
+    base = parts.path.rstrip("/")
+    if unix_socket:
+        return Target(socket.AF_UNIX, unix_socket, parts.netloc, base)
+    try:
+        found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
+    except OSError as error:
+        raise UsageError(f"--url {url}: cannot resolve {parts.hostname}: {error.strerror or error}") from None
+    family, _, _, _, address = found[0]
+    if parts.hostname not in allowed and not ipaddress.ip_address(str(address[0]).split("%")[0]).is_private:
+        raise UsageError(
+            f"--url {url}: {address[0]} is a public address. If the machine is yours, say so: "
+            f"--allow {parts.hostname}"
+        )
+    return Target(family, address, parts.netloc, base)
