@@ -75,7 +75,6 @@ MULTIPART = json_answer({"error": "multipart API is not supported yet"}, 400)
 UNSUPPORTED_TYPE = text_answer(404, "Not support VIM type")
 INTERNAL = text_answer(500, "The request failed inside the service; its log says why.")
 WRONG_HOST = text_answer(400, "The Host field names no host of this service.")
-BODY_ENDED = text_answer(400, "The request body ended before its announced length.")
 
 
 def method_not_allowed(method: str, allow: str) -> Answer:
@@ -89,6 +88,11 @@ def options(allow: str) -> Answer:
     return Answer(200, (("Content-Length", "0"), ("Allow", allow)), b"")
 
 
+def unreadable_body(status: int) -> Answer:
+    """Return the answer to a request whose body could not be read to its end."""
+    return text_answer(status, "The request body could not be read to its end.")
+
+
 def half_a_region(region_id: str) -> Answer:
     """Return the answer to a region id that lacks its owner or its region."""
     return text_answer(400, f"The region id {region_id} must have two parts: owner_region.")
@@ -97,6 +101,26 @@ def half_a_region(region_id: str) -> Answer:
 def unknown_region(owner: str, region: str) -> Answer:
     """Return the answer to a region that A&AI did not tell of."""
     return text_answer(404, f"Failed to query VIM with id ({owner}_{region}) from extsys.")
+
+
+def aai_unusable(why: str) -> Answer:
+    """Return the answer to a region of which A&AI's answer cannot be used."""
+    return text_answer(500, f"The answer of A&AI cannot be used: it {why}.")
+
+
+def aai_slow() -> Answer:
+    """Return the answer when A&AI keeps us waiting for too long."""
+    return text_answer(504, "A&AI did not answer in time.")
+
+
+def msb_failed(why: object) -> Answer:
+    """Return the answer when no complete answer of the driver can be had from MSB."""
+    return text_answer(500, f"The driver's answer could not be had from MSB: {why}.")
+
+
+def msb_slow() -> Answer:
+    """Return the answer when MSB, or the driver behind it, keeps us waiting for too long."""
+    return text_answer(504, "The driver did not answer in time.")
 
 
 def invalid_body(reason: object) -> Answer:

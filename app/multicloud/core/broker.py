@@ -8,11 +8,18 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from multicloud.core import answer, swagger
+from multicloud.core import answer, capacity, swagger
 from multicloud.core.accept import admits_json
 from multicloud.core.answer import Answer, RefusedError
-from multicloud.core.routes import Route
+from multicloud.core.body import ClientGoneError, RequestBody
+from multicloud.core.client import Client
+from multicloud.core.forward import Forwarder
+from multicloud.core.lookup import Lookup
+from multicloud.core.requestlog import record_of
+from multicloud.core.routes import PREFIX, Route
 from multicloud.core.settings import Settings, load
+from multicloud.core.target import below_prefix
+from multicloud.core.upstream import UpstreamError
 
 Environ = dict[str, Any]
 
@@ -26,9 +33,14 @@ class Broker:
         self.settings = settings
         self._hosts = None if "*" in settings.allowed_hosts else settings.allowed_hosts
         self._vim_types = answer.json_answer(settings.drivers.vim_types())
+        client = Client(settings)
+        self._lookup = Lookup(settings, client)
+        self._forwarder = Forwarder(settings, client)
         self._handlers: dict[str, Callable[..., Answer]] = {
             "vim_types": self._answer_vim_types,
             "swagger": self._answer_swagger,
+            "capacity": self._answer_capacity,
+            "forward": self._answer_forward,
         }
 
     def answer(self, route: Route, parts: dict[str, str], environ: Environ) -> Answer:
@@ -73,9 +85,51 @@ class Broker:
     def _answer_swagger(self, _environ: Environ) -> Answer:
         return self._swagger
 
+    def _answer_forward(
+        self, environ: Environ, vim_id: str | None = None, owner: str = "", region: str = ""
+    ) -> Answer:
+        if vim_id is not None:
+            owner, region = split_id(vim_id)
+        rest = below_prefix(environ, PREFIX)
+        if rest is None:
+            return answer.NOT_FOUND
+        record = record_of(environ)
+        base = self._forwarder.base(self._lookup.driver(owner, region, record.id))
+        record.upstream = base
+        return self._forwarder.forward(environ, base + rest, record)
+
+    def _answer_capacity(self, environ: Environ, version: str) -> Answer:
+        try:
+            body = RequestBody(environ).read_all(self.settings.capacity_body)
+        except ClientGoneError as error:
+            return answer.unreadable_body(error.status)
+        if body is None:
+            return answer.body_too_large(self.settings.capacity_body)
+        wanted, vims = capacity.parse(body, version)
+        record = record_of(environ)
+
+        def ask(owner: str, region: str, path: str, content: bytes) -> Any:
+            try:
+                base = self._forwarder.base(self._lookup.driver(owner, region, record.id))
+                return self._forwarder.ask(f"{base}/{path}", content, record.id)
+            except (RefusedError, UpstreamError):
+                return None
+
+        return answer.json_answer(
+            {"VIMs": capacity.with_room(vims, version, wanted, ask, self.settings.capacity_parallel)}
+        )
+
     @cached_property
     def _swagger(self) -> Answer:
         return answer.json_answer(swagger.document())
+
+
+def split_id(vim_id: str) -> tuple[str, str]:
+    """Return owner and region of a v0 region id: it splits at its first underscore. Raises RefusedError."""
+    owner, _, region = vim_id.partition("_")
+    if not owner or not region:
+        raise RefusedError(answer.half_a_region(vim_id))
+    return owner, region
 
 
 def _is_multipart(environ: Environ) -> bool:

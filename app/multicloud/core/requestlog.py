@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 class Record:
     """What is known of one request. The forward fills in the upstream's part."""
 
-    __slots__ = ("id", "sent", "status", "streamed", "upstream", "upstream_ms")
+    __slots__ = ("error", "id", "sent", "status", "streamed", "upstream", "upstream_ms")
 
     def __init__(self, request_id: str) -> None:
         self.id = request_id
@@ -46,6 +46,8 @@ class Record:
         """Whether the body comes piece by piece."""
         self.upstream = ""
         """Who answered in the end: base URL and driver."""
+        self.error = ""
+        """What failed on the upstream's side, or the client's."""
         self.upstream_ms: float | None = None
         """Milliseconds until the upstream's answer began."""
 
@@ -114,6 +116,8 @@ class RequestLog:
             "upstream": record.upstream[:512] or None,
             "upstream_ms": record.upstream_ms,
         }
+        if record.error:
+            line["error"] = record.error[:256]
         if self._writer.lost:
             line["lost"] = self._writer.lost
         self._writer.write(dumps(line))

@@ -68,7 +68,7 @@ def _region_routes(version: str, region: str) -> list[Route]:
 ROUTES = (
     _route("vim-types", "v[01]/vim_types", "GET", "vim_types"),
     _route("swagger", r"v0/swagger\.json", "GET", "swagger"),
-    _route("capacity", "(?P<version>v[01])/check_vim_capacity", "POST", "check_capacity"),
+    _route("capacity", "(?P<version>v[01])/check_vim_capacity", "POST", "capacity"),
     *_region_routes("v0", _V0_REGION),
     *_region_routes("v1", _V1_REGION),
     _route("v1-infra", f"{_V1_REGION}/infra_workload(?s:.*)", "GET POST DELETE", multipart=False),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _UNSAFE = re.compile(r"[^!-~]")
@@ -30,6 +30,20 @@ def raw_target(environ: dict[str, Any]) -> tuple[str, str]:
         path = quote(decoded.encode("latin-1", "replace"), safe=_PATH_SAFE)
     query = environ.get("QUERY_STRING", "")
     return visible(path), visible(f"?{query}" if query or raw.endswith("?") else "")
+
+
+def below_prefix(environ: dict[str, Any], prefix: str) -> str | None:
+    """Return the raw target after the prefix; None if the prefix is not there with slashes as separators.
+
+    An encoded slash is a character of a segment, not a separator (RFC 3986, section 2.2), though a decoded
+    path cannot tell. Any other character of the prefix may come encoded.
+    """
+    path, query = raw_target(environ)
+    count = prefix.count("/")
+    segments = path.split("/", count + 1)
+    if unquote("/".join(segments[: count + 1])) != prefix or "%2f" in "/".join(segments[: count + 1]).lower():
+        return None
+    return "/" + segments[count + 1] + query
 
 
 def visible(text: str) -> str:

@@ -35,8 +35,8 @@ class StreamedResponse(_Exact, StreamingHttpResponse):  # type: ignore[misc] # D
 def respond(result: Answer) -> HttpResponseBase:
     """Return Django's response for an answer of the core."""
     whole = isinstance(result.body, bytes)
-    response = (WholeResponse if whole else StreamedResponse)(result.body, reason=result.reason)
-    response.status_code = result.status  # not by the constructor, which refuses a driver's status above 599
+    kind = WholeResponse if whole else StreamedResponse
+    response = kind(result.body, status=result.status, reason=result.reason)
     response.answer = result
     return response
 

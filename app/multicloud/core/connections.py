@@ -1,0 +1,78 @@
+"""Our connections to A&AI and MSB: urllib3's, with exact request-targets, patience and a limit on idling."""
+
+from __future__ import annotations
+
+import socket
+from time import monotonic
+from typing import Any
+
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.response import HTTPResponse
+
+
+class Fields(dict[str, str]):
+    """The header fields of a request, with what urllib3's request has no argument for."""
+
+    target: str
+    """The request-target as it is sent; urllib3 would tidy its percent-encoding."""
+    patience: float
+    """Seconds that sending may stall."""
+
+
+class KeptConnection(HTTPConnection):
+    """A connection that may be used again, but for a limited time."""
+
+    idle_limit = 0.0
+    """Seconds after which it is not used again."""
+    received_on: socket.socket | None = None
+    """The socket of the latest response; http.client lets go of it when the connection will close."""
+    _last_used = 0.0
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the connection may carry another request."""
+        return monotonic() - self._last_used < self.idle_limit and super().is_connected
+
+    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
+        """Send a request whose header fields are Fields."""
+        if isinstance(headers, Fields):
+            url = headers.target
+            if self.sock is None:
+                self.connect()
+            self.timeout = headers.patience  # until here it was the connect timeout
+        super().request(method, url, body=body, headers=headers, **options)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3
+        """Return the response, its body unread."""
+        self.received_on = self.sock
+        response = super().getresponse()
+        self._last_used = monotonic()
+        return response
+
+
+class KeptTlsConnection(KeptConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class Pool(HTTPConnectionPool):
+    """A pool of our connections."""
+
+    ConnectionCls = KeptConnection
+
+
+class TlsPool(HTTPSConnectionPool):
+    """A pool of our connections over TLS."""
+
+    ConnectionCls = KeptTlsConnection
+
+
+def pool_classes(idle_limit: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return the pool class of each URL scheme, for connections that may idle for that many seconds."""
+    limited = {"idle_limit": idle_limit}
+    plain = type("KeptConnection", (KeptConnection,), limited)
+    tls = type("KeptTlsConnection", (KeptTlsConnection,), limited)
+    return {
+        "http": type("Pool", (Pool,), {"ConnectionCls": plain}),
+        "https": type("TlsPool", (TlsPool,), {"ConnectionCls": tls}),
+    }
