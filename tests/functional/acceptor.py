@@ -1,4 +1,4 @@
-"""A program for `[fcgi-program]`: answers each connection on fd 0 with its pid, and ends on SIGTERM without a loss.
+"""A program for `[fcgi-program]`: answers each connection on fd 0 with its pid; SIGTERM loses none.
 
 It works by one rule: a signal ends it at once while it waits, and after the answer while it serves. What it
 has not accepted stays in the socket's queue, for whoever accepts next.
@@ -27,7 +27,7 @@ def end(*_: object) -> None:
 
 
 signal.signal(signal.SIGTERM, end)
-die_with_parent(signal.SIGKILL)
+die_with_parent(signal.SIGTERM)
 listening = socket.socket(fileno=0)
 listening.setblocking(False)
 body = str(os.getpid()).encode()

@@ -20,7 +20,7 @@ REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A folder with a short name: a unix socket's path has 107 bytes at most, and tmp_path may take them all."""
+    """A folder with a short name: of a unix socket's 107 bytes, tmp_path may take all."""
     path = Path(tempfile.mkdtemp(prefix="mooring-"))
     yield path
     shutil.rmtree(path)

@@ -1,14 +1,16 @@
-"""What the functional tests share: a real supervisord in a folder of its own, an accepting program, a steady load.
+"""What the functional tests share: a real supervisord in a folder of its own, and a steady load.
 
     from functional.support import Supervisord, Visitors, free_port, until
 
-Nothing here waits by the clock: `until` polls a condition, and its deadline is only there to end a broken test.
+Nothing here waits by the clock: `until` polls a condition, and its deadline is only there to end a broken
+test.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -50,7 +52,7 @@ files = conf.d/*.conf
 """
 
 # Runs the command that follows with the inherited descriptors passed as systemd does: sd_listen_fds(3)
-PASS_SOCKETS = """
+AS_SYSTEMD = """
 import fcntl, os, sys
 fds = [fcntl.fcntl(int(fd), fcntl.F_DUPFD, 100) for fd in sys.argv[1].split(",")]
 for place, fd in enumerate(fds, 3):
@@ -86,7 +88,7 @@ def alive(pid: int) -> bool:
 
 def socket_inode(pid: int, fd: int = 0) -> str:
     """Return the inode of the socket that a process has at that descriptor."""
-    return os.readlink(f"/proc/{pid}/fd/{fd}").removeprefix("socket:[").rstrip("]")
+    return str(Path(f"/proc/{pid}/fd/{fd}").readlink()).removeprefix("socket:[").rstrip("]")
 
 
 class Rpc:
@@ -105,7 +107,7 @@ class Rpc:
 
 
 class Supervisord:
-    """A real supervisord. `python` is that of the virtualenv which it runs from; `folder` must have a short name."""
+    """A real supervisord in `folder` (of a short name), run from the virtualenv of `python`."""
 
     def __init__(self, folder: Path, python: Path = Path(sys.executable), minfds: int = 256) -> None:
         self.folder, self.python, self.minfds = folder, python, minfds
@@ -139,13 +141,13 @@ class Supervisord:
         """Take the program out of the configuration."""
         (self.folder / "conf.d" / f"{name}.conf").unlink()
 
-    def start(self, passed: tuple[socket.socket, ...] = ()) -> Supervisord:
-        """Start it (with sockets passed as by systemd) and wait until it answers."""
+    def start(self, passed: tuple[socket.socket, ...] = (), limit: int | None = None) -> Supervisord:
+        """Start it (with sockets passed as by systemd, with a limit on open files), wait until it answers."""
         command = [str(self.python.parent / "supervisord"), "-c", str(self.folder / "supervisord.conf")]
         command.insert(0, str(self.python))
         if passed:
             fds = ",".join(str(each.fileno()) for each in passed)
-            command = [str(self.python), "-c", PASS_SOCKETS, fds, *command]
+            command = [str(self.python), "-c", AS_SYSTEMD, fds, *command]
         with (self.folder / "out").open("ab") as out:
             self.process = subprocess.Popen(
                 command,
@@ -155,6 +157,8 @@ class Supervisord:
                 env=self.environ,
                 cwd=self.folder,
                 pass_fds=[each.fileno() for each in passed],
+                preexec_fn=limit  # noqa: PLW1509 - one call, no lock
+                and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))),
             )
         self.wait()
         return self
@@ -247,7 +251,8 @@ class Supervisord:
 class Visitors:
     """A light steady load: each visitor opens a connection, sends a request, reads the answer, and comes again.
 
-    `failures` counts what went wrong, by kind; `answers` counts the answers by their text (the acceptor's pid).
+    `failures` counts what went wrong, by kind; `answers` counts the answers by their text (the acceptor's
+    pid).
     """
 
     def __init__(self, address: Any, family: int = socket.AF_INET, number: int = 2) -> None:
@@ -275,10 +280,13 @@ class Visitors:
 
     def _visit(self) -> None:
         while not self._end.wait(0.005):
-            try:
-                self.answers[ask(self._address, self._family)] += 1
-            except OSError as error:
-                self.failures[f"{type(error).__name__}: {error}"] += 1
+            self._visit_once()
+
+    def _visit_once(self) -> None:
+        try:
+            self.answers[ask(self._address, self._family)] += 1
+        except OSError as error:
+            self.failures[f"{type(error).__name__}: {error}"] += 1
 
 
 def ask(address: Any, family: int = socket.AF_INET) -> str:

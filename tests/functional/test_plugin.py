@@ -1,4 +1,4 @@
-"""The plugin keeps one socket per URL open, whatever happens to the groups: real supervisord, real processes."""
+"""The plugin keeps one socket per URL open, whatever happens to the groups."""
 
 from __future__ import annotations
 

@@ -1,0 +1,150 @@
+"""`gate` and `wait-process`: wait until processes have proved themselves, or refuse and say why.
+
+A process has proved itself when supervisord calls it RUNNING (it has stayed up for startsecs), and it says
+`ready` over its private socket, and with the pid that supervisord knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mooring import private
+from mooring.control.errors import ControlError
+from mooring.control.lastwords import last_words, stack_of
+from mooring.control.server import Process, Server, polling
+
+ASK_TIMEOUT = 2.0  # seconds for one answer over a private socket
+LIVES = 3  # a process that is seen with that many pids comes up again and again, and is refused
+
+Progress = Callable[[str], None]
+Answer = dict[str, Any]
+
+
+def private_socket(run_dir: Path, process: Process) -> Path:
+    """Return the path of a process's private socket: group and number make its name."""
+    return run_dir / f"{process.full_name.replace(':', '-')}.sock"
+
+
+def ask(run_dir: Path, process: Process, word: str = private.READY) -> Answer:
+    """Ask the process over its private socket; the answer has the one key `error` when there was none."""
+    if not process.pid:
+        return {"error": f"it is {process.state}"}
+    try:
+        answer = private.ask(private_socket(run_dir, process), word, ASK_TIMEOUT)
+    except private.NoAnswerError as error:
+        return {"error": str(error)}
+    if answer.get("pid") != process.pid:
+        return {"error": f"pid {answer.get('pid')} answers, supervisord knows pid {process.pid}"}
+    return answer
+
+
+def ask_all(run_dir: Path, processes: list[Process], word: str = private.READY) -> list[Answer]:
+    """Ask all of them at once: one that hangs costs ASK_TIMEOUT, not each of them."""
+    with ThreadPoolExecutor(max_workers=32) as pool:
+        return list(pool.map(lambda process: ask(run_dir, process, word), processes))
+
+
+class Watch:
+    """Looks at a set of processes again and again, and refuses as soon as it is plain that one has failed."""
+
+    def __init__(self, run_dir: Path | None, progress: Progress, release: str | None = None) -> None:
+        self._run_dir, self._progress, self._release = run_dir, progress, release
+        self._pids: dict[str, set[int]] = {}
+        self._ready: set[tuple[str, int]] = set()
+
+    def look(self, processes: list[Process]) -> list[tuple[Process, str]]:
+        """Return those that are not ready, each with what it lacks. ControlError when one has failed."""
+        for process in processes:
+            self._refuse_failed(process)
+        answers = ask_all(self._run_dir, processes) if self._run_dir else [{"ready": True}] * len(processes)
+        lacking = []
+        for process, answer in zip(processes, answers, strict=True):
+            lack = self._lack(process, answer)
+            if lack:
+                lacking.append((process, lack))
+            elif (process.full_name, process.pid) not in self._ready:
+                self._ready.add((process.full_name, process.pid))
+                self._progress(f"{process.full_name} is ready (pid {process.pid})")
+        return lacking
+
+    def _refuse_failed(self, process: Process) -> None:
+        pids = self._pids.setdefault(process.full_name, set())
+        pids.update({process.pid} - {0})
+        # Status 0 from a process that was RUNNING is a worker that renews itself; supervisord starts it again
+        if process.state == "EXITED" and process.exit_status == 0:
+            return
+        if process.stopped or process.state in ("BACKOFF", "STOPPING"):
+            exited = f" with status {process.exit_status}" if process.state == "EXITED" else ""
+            raise ControlError(f"{process.full_name} is {process.state}{exited}\n{last_words(process)}")
+        if len(pids) >= LIVES:
+            raise ControlError(f"{process.full_name} ends again and again\n{last_words(process)}")
+
+    def _lack(self, process: Process, answer: Answer) -> str | None:
+        if "error" in answer:
+            return str(answer["error"])
+        if not answer.get("ready"):
+            return f"it says it is {answer.get('state')}"
+        if self._release is not None and answer.get("release") != self._release:
+            raise ControlError(
+                f"{process.full_name} (pid {process.pid}) runs release {answer.get('release')}, not"
+                f" {self._release}: was its program file put in place, and its group updated?"
+            )
+        return None if process.state == "RUNNING" else f"it is {process.state}"
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What must stand behind the gate: a group, its release, and how many workers."""
+
+    group: str
+    release: str
+    workers: int
+
+
+def gate(
+    server: Server, run_dir: Path, expected: Expected, timeout: float, progress: Progress
+) -> list[Process]:
+    """Wait until exactly the expected workers are ready with the expected release, and return them.
+
+    ControlError as soon as one has failed, or after `timeout` seconds: then each that hangs shows its stack.
+    """
+    group, workers = expected.group, expected.workers
+    watch = Watch(run_dir, progress, expected.release)
+    processes: list[Process] = []
+    lacking: list[tuple[Process, str]] = []
+    for _ in polling(timeout):
+        processes = server.processes(group)
+        if not processes:
+            raise ControlError(
+                f"supervisord knows no group {group}: put its program file in place, run update"
+            )
+        if len(processes) != workers:
+            raise ControlError(f"{group} has {len(processes)} workers, not {workers}: run update {group}")
+        lacking = watch.look(processes)
+        if not lacking:
+            return processes
+    raise _too_late(server, lacking, f"{workers - len(lacking)} of {workers} workers of {group}", timeout)
+
+
+def wait_process(
+    server: Server, run_dir: Path | None, full_name: str, timeout: float, progress: Progress
+) -> Process:
+    """Wait until the process is RUNNING and (with a run dir) ready; return it. ControlError as of `gate`."""
+    watch = Watch(run_dir, progress)
+    lacking: list[tuple[Process, str]] = []
+    for _ in polling(timeout):
+        process = server.process(full_name)
+        lacking = watch.look([process])
+        if not lacking:
+            return process
+    raise _too_late(server, lacking, f"{full_name} is not, it", timeout)
+
+
+def _too_late(server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float) -> ControlError:
+    said = [f"{process.full_name} (pid {process.pid}): {lack}" for process, lack in lacking]
+    stacks = [stack_of(server, process) for process, _ in lacking if process.pid]
+    return ControlError("\n".join([f"{who} became ready within {timeout:g} s", *said, *stacks]))

@@ -1,0 +1,59 @@
+"""`status`: what runs of an instance, and how it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mooring import private
+from mooring.control.gate import ask_all
+from mooring.control.restart import COLOURS
+from mooring.control.server import Process, Server
+
+
+def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
+    """Return the sockets, the bootstrap and each colour's workers: what supervisord and they tell."""
+    groups = {name: f"{instance}-{name}" for name in ("bootstrap", *COLOURS)}
+    processes = [p for p in server.processes() if p.group in groups.values()]
+    answers = ask_all(run_dir, processes, private.STATS)
+    facts = [(p, _facts(p, answer)) for p, answer in zip(processes, answers, strict=True)]
+    ours = set(groups.values())
+    sockets = [each for each in server.call("mooring.getSockets") if ours & set(each["groups"])]
+    colours = {c: [f for p, f in facts if p.group == groups[c]] for c in COLOURS}
+    return {
+        "instance": instance,
+        "sockets": sockets,
+        "bootstrap": next((f for p, f in facts if p.group == groups["bootstrap"]), None),
+        "colours": {colour: workers for colour, workers in colours.items() if workers},
+    }
+
+
+def _facts(process: Process, answer: dict[str, Any]) -> dict[str, Any]:
+    # The bootstrap's own answer repeats the workers', which are asked here
+    said = {key: value for key, value in answer.items() if key != "workers"}
+    return {
+        "name": process.full_name,
+        "supervisord": process.state,
+        "ready": False,
+        **said,
+        "pid": process.pid,
+    }
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """Return the status as a table for people."""
+    lines = []
+    for each in found["sockets"]:
+        how = "passed by systemd" if each["adopted"] else "bound by supervisord"
+        lines.append(f"{found['instance']}  {each['url']}  ({how}; {', '.join(each['groups'])})")
+    if not found["sockets"]:
+        lines.append(f"{found['instance']}  no socket is open: no group of it is active")
+    workers = [worker for colour in found["colours"].values() for worker in colour]
+    for each in [*filter(None, [found["bootstrap"]]), *workers]:
+        ready = "ready" if each["ready"] else each.get("state") or each.get("error", "not ready")
+        release = f"release {each['release']}" if each.get("release") else ""
+        lines.append(
+            f"  {each['name']:<28}  {each['supervisord']:<9}  pid {each['pid']:<8}  {ready:<9}"
+            f"  {each.get('framework', ''):<8}  {release}"
+        )
+    return "\n".join(line.rstrip() for line in lines)

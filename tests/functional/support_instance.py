@@ -1,0 +1,85 @@
+"""A whole instance by hand: real workers and bootstrap under a real supervisord, without Ansible."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from functional.support import DEADLINE, Supervisord, free_port
+
+APPLICATIONS = Path(__file__).with_name("applications.py")
+
+
+@dataclass
+class Instance:
+    """Writes the program files of an instance and runs `mooring.control` on it."""
+
+    server: Supervisord
+    port: int = field(default_factory=free_port)
+    name: str = "api"
+
+    @property
+    def url(self) -> str:
+        return f"tcp://127.0.0.1:{self.port}"
+
+    @property
+    def run_dir(self) -> Path:
+        return self.server.folder / "run"
+
+    def private_socket(self, who: str) -> Path:
+        return self.run_dir / f"{self.name}-{who}.sock"
+
+    def bootstrap(self, **settings: object) -> None:
+        """Write the bootstrap's program file; settings are those of the table, in lower case."""
+        self._program("bootstrap", "bootstrap", {}, settings, process_name="%(program_name)s", stopwaitsecs=5)
+
+    def colour(self, colour: str, workers: int = 2, **settings: object) -> None:
+        """Write a colour's program file."""
+        own: dict[str, object] = {"colour": colour, "number": "%(process_num)d"}
+        self._program(colour, "worker", own, settings, numprocs=workers)
+
+    def _program(
+        self, part: str, module: str, own: dict[str, object], settings: dict[str, object], **options: object
+    ) -> None:
+        values = {
+            "instance": self.name,
+            "run_dir": self.run_dir,
+            "app": "applications:good",
+            "release": "r1",
+            "drain_timeout": 5,
+            "drain_idle_grace": 0,
+            **own,
+            **settings,
+        }
+        pairs = [f'MOORING_{name.upper()}="{value}"' for name, value in values.items()]
+        pairs.append(f'PYTHONPATH="{self.server.environ["PYTHONPATH"]}:{APPLICATIONS.parent}"')
+        command = f"{sys.executable} -W ignore -m mooring.{module}"
+        options = {"startsecs": 1, "environment": ",".join(pairs), **options}
+        self.server.program(f"{self.name}-{part}", self.url, command, **options)
+
+    def control(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        """Run `python -m mooring.control`; its exit status must be the one that is given."""
+        command = [str(self.server.python), "-m", "mooring.control", "--json", "--server", self.server.url]
+        done = subprocess.run(
+            [*command, "--run-dir", str(self.run_dir), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=2 * DEADLINE,
+            env=self.server.environ,
+        )
+        assert done.returncode == status, f"{words}: {done.stdout}{done.stderr}\n{self.server.output()}"
+        return done
+
+    def control_json(self, *words: str) -> Any:
+        """Run it and return its JSON."""
+        return json.loads(self.control(*words).stdout)
+
+    def gate(self, colour: str, *words: str, release: str = "r1", workers: int = 2, status: int = 0) -> str:
+        """Run `gate` and return what it says on stderr."""
+        gate = ["gate", "--instance", self.name, "--colour", colour, "--release", release]
+        return self.control(*gate, "--workers", str(workers), *words, status=status).stderr
