@@ -11,7 +11,7 @@ Start = Callable[..., Any]
 
 def good(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
     """Answer with the worker's pid; /sleep-in-c, /burn and /stop keep the worker from its work."""
-    path, seconds = environ["PATH_INFO"], float(environ["QUERY_STRING"] or 0)
+    path, seconds = environ["PATH_INFO"], float(environ.get("QUERY_STRING") or 0)
     if path == "/sleep-in-c":
         ctypes.PyDLL(None).usleep(int(seconds * 1e6))  # PyDLL keeps the interpreter's lock: nothing else runs
     elif path == "/burn":
@@ -30,6 +30,6 @@ def answers_500(environ: dict[str, Any], start_response: Start) -> Iterable[byte
 
 
 def hangs(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-    """Hang in the smoke request, in C, with the interpreter's lock released."""
-    ctypes.CDLL(None).sleep(600)
-    return good(environ, start_response)
+    """Hang in the smoke request, in C."""
+    while True:
+        ctypes.PyDLL(None).sleep(600)

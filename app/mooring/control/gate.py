@@ -18,6 +18,7 @@ from mooring.control.lastwords import last_words, stack_of
 from mooring.control.server import Process, Server, polling
 
 ASK_TIMEOUT = 2.0  # seconds for one answer over a private socket
+STACKS = 3  # hanging processes whose stacks are shown: they mostly hang alike
 LIVES = 3  # a process that is seen with that many pids comes up again and again, and is refused
 
 Progress = Callable[[str], None]
@@ -146,5 +147,5 @@ def wait_process(
 
 def _too_late(server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float) -> ControlError:
     said = [f"{process.full_name} (pid {process.pid}): {lack}" for process, lack in lacking]
-    stacks = [stack_of(server, process) for process, _ in lacking if process.pid]
+    stacks = [stack_of(server, process) for process, _ in lacking[:STACKS] if process.pid]
     return ControlError("\n".join([f"{who} became ready within {timeout:g} s", *said, *stacks]))

@@ -1,0 +1,235 @@
+"""`mooring.control` on real supervisord and real workers."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from functional.support import Supervisord, Visitors, alive, ask, free_port, listening
+from functional.support_instance import Instance
+
+
+@pytest.fixture
+def instance(supervisord: Supervisord) -> Instance:
+    """An instance whose blue colour has two workers, about to be ready."""
+    one = Instance(supervisord)
+    one.colour("blue")
+    supervisord.start()
+    return one
+
+
+# update
+
+
+def test_update_touches_only_the_groups_that_are_named(instance: Instance) -> None:
+    blue = instance.server.pids("api-blue")
+    instance.server.program("second-blue", f"tcp://127.0.0.1:{free_port()}")
+    instance.colour("green", workers=1)
+    done = instance.control_json("update", "api-green", "api-blue")
+    assert done == {"changed": True, "added": ["api-green"], "removed": [], "replaced": []}
+    assert instance.server.pids("api-blue") == blue
+    assert not instance.server.pids("second-blue"), "it is in the configuration, and was not named"
+    assert not instance.control_json("update", "api-green", "api-blue")["changed"]
+
+    instance.colour("green", workers=2)
+    instance.server.remove_program("api-blue")
+    done = instance.control_json("update", "api-green", "api-blue")
+    assert done == {"changed": True, "added": [], "removed": ["api-blue"], "replaced": ["api-green"]}
+    assert len(instance.server.pids("api-green")) == 2
+    assert not any(alive(pid) for pid in blue)
+    assert not instance.control_json("update", "api-blue")["changed"], "gone is gone"
+
+
+def test_a_removed_colour_loses_nobody(instance: Instance) -> None:
+    instance.gate("blue")
+    with Visitors(("127.0.0.1", instance.port)) as visitors:
+        instance.colour("green")
+        instance.control("update", "api-green")
+        instance.gate("green")
+        instance.server.remove_program("api-blue")
+        instance.control("update", "api-blue")
+        visitors.more()
+    assert not visitors.failures
+
+
+def test_a_wrong_configuration_changes_nothing(instance: Instance) -> None:
+    blue = instance.server.pids("api-blue")
+    instance.server.remove_program("api-blue")
+    instance.server.program("broken", "tcp://nonsense")
+    says = instance.control("update", "api-blue", "broken", status=1).stderr
+    assert "the configuration is wrong, nothing is changed" in says
+    assert "broken" in says
+    assert instance.server.pids("api-blue") == blue
+
+
+def test_a_taken_port_is_refused_before_anything_is_stopped(instance: Instance) -> None:
+    blue, old = instance.server.pids("api-blue"), instance.url
+    instance.port = free_port()
+    instance.colour("blue")
+    with listening(instance.port):
+        says = instance.control("update", "api-blue", status=1).stderr
+    assert f"nothing is changed: group api-blue: port {instance.port} " in says
+    assert f"taken by process {os.getpid()} (" in says
+    assert instance.server.pids("api-blue") == blue
+    assert list(instance.server.sockets()) == [old]
+
+
+def test_a_replaced_bootstrap_keeps_the_port(instance: Instance) -> None:
+    instance.server.program("api-bootstrap", instance.url)
+    instance.control("update", "api-bootstrap")
+    instance.gate("blue")
+    with Visitors(("127.0.0.1", instance.port)) as visitors:
+        instance.server.program("api-bootstrap", instance.url, priority=5)
+        assert instance.control_json("update", "api-bootstrap")["replaced"] == ["api-bootstrap"]
+        visitors.more()
+    assert not visitors.failures
+
+
+# gate
+
+
+def test_the_gate_opens_for_n_of_n(instance: Instance) -> None:
+    says = instance.gate("blue")
+    pids = instance.server.pids("api-blue")
+    assert sorted(says.splitlines()) == [f"api-blue:{n} is ready (pid {pid})" for n, pid in enumerate(pids)]
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ({"release": "r2"}, "runs release r1, not r2: was its program file put in place"),
+        ({"workers": 3}, "api-blue has 2 workers, not 3: run update api-blue"),
+    ],
+)
+def test_the_gate_refuses_what_is_not_expected(
+    instance: Instance, words: dict[str, object], says: str
+) -> None:
+    assert says in instance.gate("blue", status=1, **words)  # type: ignore[arg-type]
+
+
+def test_the_gate_refuses_a_group_that_is_not_there(instance: Instance) -> None:
+    assert "supervisord knows no group api-green" in instance.gate("green", status=1)
+
+
+@pytest.mark.parametrize(
+    ("app", "says"),
+    [
+        ("applications:answers_500", "was answered 'HTTP/1.1 500"),
+        ("no_such_module:app", "no_such_module"),
+    ],
+)
+def test_the_gate_refuses_at_once_and_shows_the_last_words(instance: Instance, app: str, says: str) -> None:
+    instance.colour("green", app=app)
+    instance.control("update", "api-green")
+    refusal = instance.gate("green", "--timeout", "600", status=1)
+    assert says in refusal
+    assert "last words of api-green:" in refusal
+    assert instance.control_json("status", "--instance", "api")["colours"]["blue"]
+
+
+def test_the_gate_shows_where_a_worker_hangs(instance: Instance) -> None:
+    instance.colour("green", workers=1, app="applications:hangs")
+    instance.control("update", "api-green")
+    refusal = instance.gate("green", "--timeout", "3", workers=1, status=1)
+    assert "0 of 1 workers of api-green became ready within 3 s" in refusal
+    assert "applications.py" in refusal
+    assert "in hangs" in refusal
+
+
+def test_the_gate_says_so_when_a_worker_gives_no_stack(instance: Instance) -> None:
+    instance.gate("blue")
+    stopped = instance.server.pids("api-blue")[0]
+    os.kill(stopped, signal.SIGSTOP)
+    try:
+        refusal = instance.gate("blue", "--timeout", "1", status=1)
+    finally:
+        os.kill(stopped, signal.SIGCONT)
+    assert "1 of 2 workers of api-blue became ready within 1 s" in refusal
+    assert "it gave none: it is stopped, or ignores SIGUSR1" in refusal
+
+
+# restart, status, and the rest
+
+
+def test_rolling_restart_loses_nobody(instance: Instance) -> None:
+    instance.gate("blue")
+    before = instance.server.pids("api-blue")
+    with Visitors(("127.0.0.1", instance.port)) as visitors:
+        done = instance.control_json("restart", "--instance", "api")["restarted"]
+        visitors.more()
+    assert not visitors.failures
+    assert [each["old_pid"] for each in done] == before
+    assert [each["pid"] for each in done] == instance.server.pids("api-blue")
+
+
+def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Instance, folder: Path) -> None:
+    copy = folder / "mine.py"
+    copy.write_text(Path(__file__).with_name("applications.py").read_text())
+    instance.colour("green", app="mine:good")
+    conf = folder / "conf.d" / "api-green.conf"
+    conf.write_text(conf.read_text().replace('PYTHONPATH="', f'PYTHONPATH="{folder}:'))
+    instance.control("update", "api-green")
+    instance.gate("green")
+    assert "a switch was not finished" in instance.control("restart", "--instance", "api", status=1).stderr
+    instance.server.remove_program("api-blue")
+    instance.control("update", "api-blue")
+    copy.write_text("raise RuntimeError('broken since')")
+    second = instance.server.pids("api-green")[1]
+    says = instance.control("restart", "--instance", "api", status=1).stderr
+    assert "0 of 2 workers restarted; api-green:0 is " in says
+    assert "broken since" in says
+    assert alive(second)
+    assert ask(("127.0.0.1", instance.port)) == str(second)
+
+
+def test_status(instance: Instance) -> None:
+    instance.gate("blue")
+    found = instance.control_json("status", "--instance", "api")
+    pids = instance.server.pids("api-blue")
+    assert [each["url"] for each in found["sockets"]] == [instance.url]
+    assert found["bootstrap"] is None
+    assert {colour: [w["pid"] for w in ws] for colour, ws in found["colours"].items()} == {"blue": pids}
+    assert {(w["ready"], w["release"], w["supervisord"]) for w in found["colours"]["blue"]} == {
+        (True, "r1", "RUNNING")
+    }
+    nothing = instance.control_json("status", "--instance", "other")
+    assert (nothing["sockets"], nothing["colours"]) == ([], {})
+
+
+def test_wait_process(instance: Instance) -> None:
+    done = instance.control_json("wait-process", "api-blue:1")
+    assert done == {"name": "api-blue:1", "pid": instance.server.pids("api-blue")[1]}
+    says = instance.control("wait-process", "api-green:0", status=1).stderr
+    assert "supervisord knows no process api-green:0" in says
+
+
+def test_wait_server(supervisord: Supervisord) -> None:
+    instance = Instance(supervisord)
+    says = instance.control("wait-server", "--timeout", "0.2", status=1).stderr
+    assert "waited 0.2 s in vain: no supervisord at unix:///" in says
+    supervisord.start()
+    assert instance.control_json("wait-server") == {"pid": supervisord.pid}
+
+
+def test_check_file(supervisord: Supervisord) -> None:
+    instance = Instance(supervisord)
+    instance.colour("blue", workers=3)
+    path = supervisord.folder / "conf.d" / "api-blue.conf"
+    assert instance.control_json("check-file", str(path)) == {"groups": {"api-blue": 3}}
+    assert instance.control_json("check-file", str(supervisord.folder / "supervisord.conf"))
+    path.write_text(path.read_text().replace("tcp://127.0.0.1", "tcp://[::1]"))
+    assert instance.control_json("check-file", str(path)) == {"groups": {"api-blue": 3}}
+    path.write_text(path.read_text().replace("numprocs = 3", "numprocs = many"))
+    says = instance.control("check-file", str(path), status=1).stderr
+    assert "many" in says
+    assert str(path) in says
+
+
+def test_usage(supervisord: Supervisord) -> None:
+    instance = Instance(supervisord)
+    assert "usage:" in instance.control("gate", "--colour", "red", status=2).stderr
+    assert json.loads(instance.control("check-file", str(supervisord.folder / "supervisord.conf")).stdout)
