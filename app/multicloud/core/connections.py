@@ -19,6 +19,12 @@ class Fields(dict[str, str]):
     patience: float
     """Seconds that sending may stall."""
 
+    def copy(self) -> Fields:
+        """Return a copy that still holds all; urllib3 sends a copy of what it is given."""
+        copied = Fields(self)
+        copied.target, copied.patience = self.target, self.patience
+        return copied
+
 
 class KeptConnection(HTTPConnection):
     """A connection that may be used again, but for a limited time."""
@@ -35,12 +41,11 @@ class KeptConnection(HTTPConnection):
         return monotonic() - self._last_used < self.idle_limit and super().is_connected
 
     def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send a request whose header fields are Fields."""
-        if isinstance(headers, Fields):
-            url = headers.target
-            if self.sock is None:
-                self.connect()
-            self.timeout = headers.patience  # until here it was the connect timeout
+        """Send a request to the target that its header fields, which must be Fields, hold."""
+        url, patience = headers.target, headers.patience
+        if self.sock is None:
+            self.connect()
+        self.timeout = patience  # until here it was the connect timeout
         super().request(method, url, body=body, headers=headers, **options)
 
     def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3

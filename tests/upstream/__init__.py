@@ -1,0 +1,1 @@
+"""A stand-in for A&AI and MSB, scripted by the tests."""
