@@ -69,6 +69,7 @@ class _Client:
                 return
             if connection is not None:
                 await self._after(connection, outcome)
+            await self._pace.rest()
 
     async def _send(self, kind: Kind, outcome: Outcome) -> Connection | None:
         """Send one request; fill in the outcome; return the connection if it is still of use."""
@@ -194,6 +195,8 @@ class KeptClient(_Client):
         connection = self._usable_connection()
         if connection is None:
             connection = self._connection = await self._connect(outcome, deadline)
+            connection.on_unasked = self._on_unasked
+            self._last = None
         outcome.local_port = connection.local_port
         return await self._exchange(connection, kind, outcome, deadline)
 
@@ -202,8 +205,8 @@ class KeptClient(_Client):
         connection = self._connection
         if connection is None or connection.usable():
             return connection
-        if connection.unasked and self._last is not None:
-            self._note_unasked(connection, self._last)
+        if connection.unasked:
+            self._on_unasked()
         elif connection.ended == "reset":
             self._traffic.recorder.idle_closes.reset += 1
         else:
@@ -211,6 +214,10 @@ class KeptClient(_Client):
         connection.close()
         self._connection = None
         return None
+
+    def _on_unasked(self) -> None:
+        if self._connection is not None and self._last is not None:
+            self._note_unasked(self._connection, self._last)
 
     def _may_repeat(self, kind: Kind, error: RequestFailedError) -> bool:
         """Say whether RFC 9110 9.2.2 lets a client send this request once more, and the user wants that."""

@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,8 +38,8 @@ class Connection:
     """A connection for one exchange after another.
 
     `ended` is None while it is open, else how it ended: "eof", "reset" or "closed" (by this side). `unasked`
-    holds bytes that came while no request was waiting; `sent` and `received` say whether a byte of the
-    present request went out, and whether one of its response came in. Deadlines are of the loop's clock.
+    holds bytes that came while no request was waiting, and `on_unasked` is called when they come; `sent` says
+    whether a byte of the present request went out. Deadlines are of the loop's clock.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, target: Target, holder_header: str) -> None:
@@ -54,6 +55,7 @@ class Connection:
         self.served = 0
         self.ended: str | None = None
         self.sent = False
+        self.on_unasked: Callable[[], None] = _ignore
 
     @property
     def unasked(self) -> bytes:
@@ -222,6 +224,7 @@ class Connection:
             self._answer.unasked = self._answer.unasked or data
             self._loop.remove_reader(self._socket)
             self._wake()
+            self.on_unasked()
         else:
             self._on_data(data)
 
@@ -253,6 +256,10 @@ class Connection:
             )
         else:
             self._fail("closed", "EOF; the connection had carried no response")
+
+
+def _ignore() -> None:
+    pass
 
 
 def _check(code: int) -> None:

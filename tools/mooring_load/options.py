@@ -96,6 +96,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
     """Return the options of a run, or raise UsageError; makes the folder of the records."""
+    target = resolve(arguments.url, arguments.unix_socket, frozenset(arguments.allow))
     if (arguments.duration is None) != arguments.until_stopped:
         raise UsageError("say how long: either --duration SECONDS or --until-stopped")
     if not arguments.kinds:
@@ -115,7 +116,6 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         check_header(f"--{option.replace('_', '-')}", f"{getattr(arguments, option)}: x")
     control_path = arguments.control or arguments.out / "control.sock"
     control.check_path(control_path)
-    target = resolve(arguments.url, arguments.unix_socket, frozenset(arguments.allow))
     for kind in arguments.kinds:
         kind.prepare(target.host, target.base)
     arguments.out.mkdir(parents=True, exist_ok=True)

@@ -50,9 +50,12 @@ class ClosedLoop:
 
     async def next(self) -> float | None:
         """Wait for the next turn; return the intended time (of the loop's clock), None at the end."""
-        if self._pause and not await self._budget.wait_until(self._loop.time() + self._pause):
-            return None
         return self._loop.time() if self._budget.take() else None
+
+    async def rest(self) -> None:
+        """Pause after a request."""
+        if self._pause:
+            await self._budget.wait_until(self._loop.time() + self._pause)
 
 
 class OpenLoop:
@@ -82,6 +85,9 @@ class OpenLoop:
         if due < self._loop.time():
             return due
         return self._loop.time() if await self._budget.wait_until(due) else None
+
+    async def rest(self) -> None:
+        """Return at once: the clock says when the next request is due."""
 
 
 def _wake(sleeper: asyncio.Future[None]) -> None:

@@ -160,6 +160,7 @@ class Run:
             "requests": recorder.requests,
             "failed": recorder.failures.total(),
             "operations": recorder.operations.running,
+            "answered_by": dict(recorder.holders.most_common()),
         }
 
 
