@@ -124,7 +124,7 @@ class Settings:
         casts.whole(0), 0, "resident memory above which a worker is renewed (0: never)", "MiB"
     )
     watchdog_timeout: float = _setting(
-        casts.seconds(1), 10.0, "silence after which the bootstrap ends a worker", "seconds"
+        casts.seconds(0), 10.0, "silence after which the bootstrap ends a worker (0: never)", "seconds"
     )
 
     # Drain
