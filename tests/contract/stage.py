@@ -24,7 +24,7 @@ class Stage:
     def __init__(self, stack: ExitStack) -> None:
         self._stack = stack
         self._workers: dict[tuple[str, str], Worker] = {}
-        self._active: dict[str, str] | None = None
+        self._active: tuple[str, dict[str, str]] | None = None
         self.aai = Upstream()
         self.msb = Upstream()
         stack.callback(self.aai.close)
@@ -56,13 +56,13 @@ class Stage:
     def _in_process(self, framework: str, settings: dict[str, str]) -> InProcess:
         from multicloud.core.broker import broker
 
-        if self._active != settings:
+        if self._active != (framework, settings):
             for name in [name for name in os.environ if name.startswith("MULTICLOUD_")]:
                 del os.environ[name]
             os.environ.update(settings)
             broker.cache_clear()
             broker()
-            self._active = settings
+            self._active = framework, settings
         if framework == "django":
             from multicloud.django_web.wsgi import application
 

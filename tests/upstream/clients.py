@@ -109,7 +109,9 @@ class OverSocket:
         """Send a request and return the whole response. Raises http.client's errors when it is cut short."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline)
         try:
-            connection.putrequest(method, target, skip_accept_encoding=True)
+            connection.putrequest(
+                method, target, skip_host="Host" in (fields or {}), skip_accept_encoding=True
+            )
             chunked = "chunked" in (fields or {}).get("Transfer-Encoding", "")
             for name, value in (fields or {}).items():
                 connection.putheader(name, value)

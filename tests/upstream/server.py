@@ -101,6 +101,7 @@ class Upstream:
 
     def close(self) -> None:
         """Stop listening and cut all connections."""
+        self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts
         self._listener.close()
         with self._lock:
             wires = list(self._wires)

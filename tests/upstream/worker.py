@@ -67,7 +67,7 @@ class Worker:
 
     def _serves(self) -> bool:
         assert self.process.poll() is None, self.errors()
-        return self.client.request("GET", SMOKE).status == 200
+        return self.client.request("GET", SMOKE).status > 0
 
     def errors(self) -> str:
         """Return what the worker has written to standard error."""

@@ -12,7 +12,7 @@ from multicloud.core import answer
 from multicloud.core.answer import RefusedError
 from multicloud.core.client import Client, Outgoing, Service
 from multicloud.core.settings import Settings
-from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
+from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeoutError
 
 _MOST = 1 << 20
 """Bytes of an answer of A&AI that are read; a region's takes a few thousand."""
@@ -66,6 +66,8 @@ class Lookup:
                 received.close()
                 raise RefusedError(answer.unknown_region(owner, region))
             return _region_facts(received.read_all(_MOST))
+        except TooLongError as error:
+            raise RefusedError(answer.aai_unusable("is too long")) from error
         except UpstreamTimeoutError as error:
             raise RefusedError(answer.aai_slow()) from error
         except UpstreamError as error:

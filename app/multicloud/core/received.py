@@ -10,7 +10,7 @@ from urllib3.response import HTTPResponse
 from urllib3.util.wait import wait_for_read
 
 from multicloud.core.connections import KeptConnection
-from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError, errors_told
+from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeoutError, errors_told
 
 BLOCK = 65536
 """Bytes that are read at a time, and that are held back at most before an answer is passed on."""
@@ -67,13 +67,13 @@ class Received:
         return None
 
     def read_all(self, most: int) -> bytes:
-        """Return the whole body. Raises UpstreamError, also if it has more than ``most`` bytes."""
+        """Return the whole body. Raises UpstreamError; TooLongError if it has more than ``most`` bytes."""
         body = b""
         for piece in self:
             body += piece
             if len(body) > most:
                 self.close()
-                raise UpstreamError("the answer is too long")
+                raise TooLongError("the answer is too long")
         return body
 
     def discard(self) -> None:

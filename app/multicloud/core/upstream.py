@@ -16,6 +16,10 @@ class UpstreamTimeoutError(UpstreamError):
     """A&AI or MSB kept us waiting for longer than a time limit."""
 
 
+class TooLongError(UpstreamError):
+    """A&AI or MSB sent more than we are ready to read."""
+
+
 @contextmanager
 def errors_told() -> Iterator[None]:
     """Turn urllib3's errors into ours. Our texts name no address: clients get to see them."""

@@ -1,12 +1,33 @@
 """The API by Django, as a WSGI application: ``multicloud.django_web.wsgi:application``."""
 
-import os
+from __future__ import annotations
 
-from django.core.wsgi import get_wsgi_application
+import os
+from typing import Any
+
+import django
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 
 from multicloud.core.broker import broker
 from multicloud.core.requestlog import RequestLog
 
 os.environ["DJANGO_SETTINGS_MODULE"] = "multicloud.django_web.settings"
 
-application = RequestLog(get_wsgi_application(), broker().settings)
+
+class Request(WSGIRequest):  # type: ignore[misc] # Django comes without types
+    """A request that leaves the server's environment as it was: Django would put its own decoding of the path there."""
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        path_info = environ.get("PATH_INFO", "")
+        super().__init__(environ)
+        environ["PATH_INFO"] = path_info
+
+
+class Handler(WSGIHandler):  # type: ignore[misc] # Django comes without types
+    """Django's WSGI application with our requests."""
+
+    request_class = Request
+
+
+django.setup(set_prefix=False)
+application = RequestLog(Handler(), broker().settings)

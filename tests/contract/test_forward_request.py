@@ -1,0 +1,228 @@
+"""What arrives at the driver: method, target, header fields and body as the client sent them, once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import pytest
+
+from contract.stage import HTML, PREFIX, Client, text_of
+from upstream.server import Upstream, drop, raw, respond
+
+V0, V1 = f"{PREFIX}/v0/owner_region", f"{PREFIX}/v1/owner/region"
+DRIVER_V0, DRIVER_V1 = "/api/multicloud-pike/v0/owner_region", "/api/multicloud-pike/v1/owner/region"
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/identity/v3",
+        "/identity/v3/auth/tokens",
+        "/registry",
+        "/extensions",
+        "/networks",
+        "/identity/v3/",
+        "/registry/",
+        "/extensions/",
+        "/",
+        "//",
+        "/multicloud/networks",
+        "/api/multicloud/v0/owner_region/x",
+        "/a%2Fb/c",
+        "/a%2fb/c",
+        "/%7Etilde/%41/~",
+        "/a%20b+c",
+        "/%E2%82%AC/%ff%fe",
+        "/a%0Ab",
+        "/%2e%2e/./../x",
+        "/a;b=c,d@e:f!$&'()*+=",
+        "/a//b///",
+        "/%",
+        "/%zz/100%",
+        "/networks?name=a&name=b",
+        "/networks?",
+        "/networks??a=/../?b",
+        "/networks?name=%41%2f&multicloud=multicloud",
+        "/networks?x=a+b%20c&y[]=1",
+    ],
+)
+@pytest.mark.parametrize(("base", "driver"), [(V0, DRIVER_V0), (V1, DRIVER_V1)], ids=["v0", "v1"])
+def test_target(api: Client, msb: Upstream, base: str, driver: str, rest: str) -> None:
+    assert api.request("GET", base + rest).status == 200
+    assert (msb.only().method, msb.only().target) == ("GET", driver + rest)
+
+
+def test_unregister(api: Client, msb: Upstream) -> None:
+    for base, driver in ((V0, DRIVER_V0), (V1, DRIVER_V1)):
+        msb.reset()
+        msb.reply = respond(204)
+        assert api.request("DELETE", base).status == 204
+        assert (msb.only().method, msb.only().target) == ("DELETE", driver)
+
+
+@pytest.mark.parametrize(
+    "rest", ["/infra_workload", "/infra_workload/", "/infra_workload/7?x=1", "/infra_workloads"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "HEAD"])
+def test_infra_workload(api: Client, msb: Upstream, method: str, rest: str) -> None:
+    assert api.request(method, V1 + rest).status == 200
+    assert (msb.only().method, msb.only().target) == (method, DRIVER_V1 + rest)
+
+
+@pytest.mark.parametrize("prefix", ["/api%2Fmulticloud", "%2Fapi/multicloud"])
+def test_an_encoded_slash_is_no_separator_of_the_prefix(api: Client, msb: Upstream, prefix: str) -> None:
+    got = api.request("GET", f"{'' if prefix[0] == '/' else '/'}{prefix}/v0/owner_region/x")
+    assert got.status == 404
+    assert not msb.seen
+
+
+def test_encoded_letters_of_the_prefix(api: Client, msb: Upstream) -> None:
+    assert api.request("GET", "/api/%6Dulticloud/v0/own%65r_region/x").status == 200
+    assert msb.only().target == "/api/multicloud-pike/v0/own%65r_region/x"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"])
+@pytest.mark.parametrize("body", [None, b"", b'{"a": 1}', bytes(range(256)) * 10])
+def test_method_and_body(api: Client, msb: Upstream, method: str, body: bytes | None) -> None:
+    fields = {} if body is None else {"Content-Type": "application/x-anything; a=b"}
+    assert api.request(method, f"{V0}/x", fields, body).status == 200
+    seen = msb.only()
+    assert (seen.method, seen.body) == (method, body or b"")
+    assert seen.value("Content-Type") == fields.get("Content-Type")
+    assert seen.value("Transfer-Encoding") is None
+    if body is not None:
+        assert seen.value("Content-Length") == str(len(body))
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/json",
+        "application/json; charset=utf-16",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/javascript",
+        "text/plain",
+        "nonsense",
+    ],
+)
+@pytest.mark.parametrize(
+    "body", [b"a=1&b=2", b"{not json", b"\xff\x00\xfe", b'["x"]', b"--x\r\n\r\n1\r\n--x--"]
+)
+def test_no_framework_touches_a_body(api: Client, msb: Upstream, content_type: str, body: bytes) -> None:
+    assert api.request("POST", f"{V0}/x?q=%ff", {"Content-Type": content_type}, body).status == 200
+    assert (msb.only().body, msb.only().value("Content-Type")) == (body, content_type)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "DELETE"])
+@pytest.mark.parametrize("size", [1, 65536, 300_000])
+def test_chunked_body(api: Client, msb: Upstream, method: str, size: int) -> None:
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    assert api.request(method, f"{V1}/x", {"Transfer-Encoding": "chunked"}, body).status == 200
+    seen = msb.only()
+    assert (seen.method, seen.digest) == (method, hashlib.sha256(body).hexdigest())
+    assert (seen.value("Transfer-Encoding"), seen.value("Content-Length")) == ("chunked", None)
+
+
+def test_large_body(api: Client, msb: Upstream) -> None:
+    body = bytes(range(256)) * 20_000
+    assert (
+        api.request("PUT", f"{V0}/images/1", {"Content-Type": "application/octet-stream"}, body).status == 200
+    )
+    assert msb.only().digest == hashlib.sha256(body).hexdigest()
+
+
+def test_header_fields(api: Client, msb: Upstream) -> None:
+    fields = {
+        "X-Auth-Token": "gAAAA-token",
+        "Project": "p1",
+        "Tenant": "t1",
+        "Authorization": "Basic Y2xpZW50OnNlY3JldA==",
+        "Cookie": "a=1; b=2",
+        "Accept": "application/json",
+        "Accept-Encoding": "gzip, br",
+        "User-Agent": "curl/8.5.0",
+        "If-None-Match": '"x"',
+        "Range": "bytes=0-9",
+        "X-Forwarded-For": "10.0.0.1",
+        "X-Latin": "caf\xe9",
+        "X-Empty": "",
+        "X-TransactionId": "weird id",
+    }
+    assert api.request("GET", f"{V0}/networks", fields).status == 200
+    seen = msb.only()
+    for name, value in fields.items():
+        assert seen.value(name) == value
+    assert seen.value("Host") == f"127.0.0.1:{msb.port}"
+
+
+def test_nothing_is_added_but_the_request_id(api: Client, msb: Upstream) -> None:
+    assert api.request("GET", f"{V0}/networks", {"X-Request-ID": "r-1"}).status == 200
+    names = {name.lower() for name, _ in msb.only().fields}
+    assert names == {"host", "x-request-id", "x-transactionid"}
+    assert msb.only().value("X-TransactionId") == "r-1"
+
+
+def test_hop_by_hop_fields_end_here(api: Client, msb: Upstream) -> None:
+    fields = {
+        "Connection": "keep-alive, X-Private, Upgrade",
+        "X-Private": "1",
+        "Keep-Alive": "timeout=5",
+        "Proxy-Authorization": "Basic eA==",
+        "Proxy-Connection": "keep-alive",
+        "TE": "trailers",
+        "Trailer": "X-Sum",
+        "Upgrade": "h2c",
+        "X-Kept": "1",
+    }
+    assert api.request("GET", f"{V0}/networks", fields).status == 200
+    names = {name.lower() for name, _ in msb.only().fields}
+    assert names == {"host", "x-kept", "x-transactionid"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE"])
+@pytest.mark.parametrize("reply", [drop, raw(b"", "reset")], ids=["close", "reset"])
+def test_nothing_is_sent_twice(api: Client, msb: Upstream, method: str, reply: Callable[..., None]) -> None:
+    assert api.request("GET", f"{V0}/warm").status == 200  # so that there is a connection to be used again
+    msb.reply = reply
+    got = api.request(method, f"{V0}/x", {}, b"{}" if method in ("POST", "PUT") else None)
+    assert got.status == 500
+    assert [seen.method for seen in msb.seen[1:]] == [method]
+
+
+def test_a_closed_connection_is_not_used_again(api: Client, msb: Upstream) -> None:
+    for _ in range(3):
+        assert api.request("POST", f"{V0}/x", {}, b"{}").status == 200
+        msb.cut()
+    assert len(msb.seen) == 3
+
+
+def test_connections_are_kept(api: Client, aai: Upstream, msb: Upstream) -> None:
+    assert api.request("GET", f"{V0}/x").status == 200
+    before = aai.connections, msb.connections
+    for _ in range(5):
+        assert api.request("POST", f"{V0}/x", {}, b"{}").status == 200
+    assert (aai.connections, msb.connections) == before
+
+
+def test_msb_below_a_path(api_with: Callable[..., Client], msb: Upstream) -> None:
+    assert api_with(msb_url=f"{msb.url}/iui/").request("GET", f"{V0}/x").status == 200
+    assert msb.only().target == f"/iui{DRIVER_V0}/x"
+
+
+def test_only_known_hosts(api_with: Callable[..., Client]) -> None:
+    api = api_with(allowed_hosts="api.example.org,.example.net,[::1]", MOORING_SMOKE_HOST="example.net")
+    refusal = (400, HTML, "The Host field names no host of this service.")
+    for host, known in [
+        ("api.example.org", True),
+        ("API.example.org:9001", True),
+        ("example.net", True),
+        ("a.b.example.net:80", True),
+        ("[::1]:9001", True),
+        ("example.org", False),
+        ("evil-example.net", False),
+        ("localhost", False),
+    ]:
+        got = api.request("GET", f"{PREFIX}/v0/vim_types", {"Host": host})
+        assert got.status == 200 if known else text_of(got) == refusal
