@@ -57,6 +57,10 @@ class Settings:
     release: str = _setting(casts.label, "", "id of the release that is served")
     framework: str = _setting(casts.label, "wsgi", "label for process names and status")
 
+    import_timeout: float = _setting(
+        casts.seconds(0.1), 60.0, "time that loading the application may take in the bootstrap's check", "seconds"
+    )
+
     # The request that a worker must answer rightly before it serves
     smoke_path: str = _setting(casts.path_of_url, "/", "path (and query) of the smoke request, a GET")
     smoke_status: int = _setting(

@@ -1,0 +1,120 @@
+"""What the workers will need, tried before any of them starts."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+
+from mooring.settings import Settings, variable
+
+LISTENER = 0
+RESERVE = 64  # open files of a worker beside its clients: logs, libraries, its private socket
+TRIAL_GRACE = 10  # seconds on top, after which a trial is ended from outside
+
+# Loads the application as a worker will, in a process of its own: whatever it does there, it does not do to
+# us. faulthandler ends it in time, even if it hangs in C, and tells where; os._exit leaves no thread to
+# wait for.
+TRIAL = """
+import faulthandler, os, signal, sys
+faulthandler.dump_traceback_later(float(sys.argv[2]), exit=True)
+from mooring import process
+process.die_with_parent(signal.SIGKILL)
+from mooring.worker.application import ApplicationError, load
+try:
+    load(sys.argv[1])
+except ApplicationError as error:
+    sys.stderr.write(f"\\n{error}\\n")
+    sys.stderr.flush()
+    os._exit(1)
+os._exit(0)
+"""
+
+
+class NotFitError(Exception):
+    """Something that the workers need is not as it must be; the text is one sentence, with the way out."""
+
+
+def check(settings: Settings) -> None:
+    """Check all of it, the quick first. NotFitError."""
+    check_listener()
+    check_run_dir(settings)
+    check_open_files(settings)
+    check_application(settings)
+
+
+def check_listener() -> None:
+    """Look at descriptor 0: it must be a listening stream socket (FastCGI specification, 2.2)."""
+    who = (
+        "supervisord's [fcgi-program] gives one; was this started outside of supervisord, or as a [program]?"
+    )
+    try:
+        if not stat.S_ISSOCK(os.fstat(LISTENER).st_mode):
+            raise NotFitError(f"file descriptor 0 is not a socket: {who}")
+    except OSError as error:
+        raise NotFitError(f"file descriptor 0 is closed: {who}") from error
+    with socket.socket(fileno=os.dup(LISTENER)) as listener:
+        listens = listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if listener.type != socket.SOCK_STREAM or not listens:
+        raise NotFitError(f"file descriptor 0 is a socket that does not listen: {who}")
+
+
+def check_run_dir(settings: Settings) -> None:
+    """Make a file in the run directory: it must be there, ours to write, and its disk not full."""
+    try:
+        with tempfile.TemporaryFile(dir=settings.run_dir) as file:
+            file.write(b"x")
+            file.flush()
+    except OSError as error:
+        raise NotFitError(
+            f"{variable('run_dir')}: no file can be made in {settings.run_dir} by uid {os.geteuid()}:"
+            f" {error.strerror}"
+        ) from error
+
+
+def check_open_files(settings: Settings) -> None:
+    """Compare the limit on open files, which the workers have as we do, with all their connections."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = settings.max_connections + RESERVE
+    if limit != resource.RLIM_INFINITY and limit < need:
+        raise NotFitError(
+            f"{variable('max_connections')} is {settings.max_connections}, which needs {need} open files, but"
+            f" {limit} are allowed: lower it, or raise minfds of [supervisord] or the limit it was started with"
+        )
+
+
+def check_application(settings: Settings) -> None:
+    """Load the application, in a process of its own and within the import timeout."""
+    trial = subprocess.Popen(
+        [sys.executable, "-c", TRIAL, settings.app, str(settings.import_timeout)],
+        stdin=subprocess.DEVNULL,  # not descriptor 0: it must never hold the shared socket
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        _, errors = trial.communicate(timeout=settings.import_timeout + TRIAL_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(trial.pid, signal.SIGKILL)
+        _, errors = trial.communicate()
+    if trial.returncode:
+        why = _why(settings, trial.returncode, errors.decode("utf-8", "replace"))
+        raise NotFitError(f"{variable('app')}={settings.app} cannot be loaded: {why}")
+
+
+def _why(settings: Settings, status: int, errors: str) -> str:
+    lines = [line.strip() for line in errors.splitlines() if line.strip()]
+    frames = [line for line in lines if line.startswith('File "')]
+    if any(line.startswith("Timeout (") for line in lines):  # faulthandler's headline
+        return (
+            f"it has not ended within {settings.import_timeout:g} s ({variable('import_timeout')}), and is at"
+            f" {frames[0] if frames else 'an unknown place'}"
+        )
+    if status < 0:
+        return f"it died of {signal.Signals(-status).name}" + (f": {lines[-1]}" if lines else "")
+    return lines[-1] if lines else f"it ended the process with status {status}"

@@ -1,0 +1,6 @@
+"""An application whose import crashes the interpreter."""
+
+import os
+import signal
+
+os.kill(os.getpid(), signal.SIGSEGV)
