@@ -25,11 +25,11 @@ def load(entry: str) -> WsgiApplication:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
         raise ApplicationError(f"importing {module_name} failed: {_in_words(error)}") from error
-    for name in names:
-        try:
+    try:
+        for name in names:
             found = getattr(found, name)
-        except AttributeError as error:
-            raise ApplicationError(f"{module_name} has no {'.'.join(names)}") from error
+    except AttributeError as error:
+        raise ApplicationError(f"{module_name} has no {'.'.join(names)}") from error
     if is_factory:
         try:
             found = found()

@@ -14,6 +14,7 @@ import io
 import json
 import sys
 import time
+import traceback
 from typing import Any
 
 from mooring.worker.engine import raw_os, raw_select
@@ -88,6 +89,21 @@ def event(what: str, **fields: Any) -> None:
     sys.stderr.write(json.dumps({"time": stamp, "event": what, **fields}, default=str) + "\n")
 
 
+def failure(where: str, error: BaseException, **fields: Any) -> None:
+    """Write a line of JSON for an exception, and its traceback below, each line behind a bar.
+
+    What a client sent may stand in an exception's text, line breaks included: behind the bar it cannot pass for a
+    line of this log.
+    """
+    event("error", where=where, error=f"{type(error).__name__}: {error}", **fields)
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    sys.stderr.write("".join("  | " + _escaped(line) + "\n" for line in lines))
+
+
+def _escaped(text: str) -> str:
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
 def words(text: str) -> None:
     """Write one plain line for people: why the worker does not start, or ends."""
-    sys.stderr.write("mooring worker: " + text.replace("\n", "\\n").replace("\r", "\\r") + "\n")
+    sys.stderr.write("mooring worker: " + _escaped(text) + "\n")

@@ -14,9 +14,9 @@ import traceback
 from typing import Any
 
 from mooring import process, settings
-from mooring.worker import application, engine, log, signals
+from mooring.worker import application, engine, log, signals, tls
+from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
-from mooring.worker.serve import Server
 from mooring.worker.smoke import prove
 from mooring.worker.state import READY, State
 
@@ -45,13 +45,17 @@ def main() -> int:
         loaded = application.load(config.app)
     except application.ApplicationError as error:
         return _refuse(f"MOORING_APP: {error}", error.__cause__)
-    server = Server(_listener(), loaded, state)
+    try:
+        server = Server(_listener(), loaded, state, tls.context(config))
+    except settings.WrongSettingsError as error:
+        log.words(str(error))
+        return settings.EX_USAGE
     private = PrivateServer(
         config.worker_socket,
         {
             "ready": state.ready,
             "stats": lambda: state.stats(errors.dropped),
-            "drain": lambda: server.drain("asked") or state.ready(),
+            "drain": lambda: _drain(server),
         },
     )
     try:
@@ -70,6 +74,11 @@ def main() -> int:
         return _refuse(str(error), error.__cause__)
     finally:
         private.stop()
+
+
+def _drain(server: Server) -> dict[str, Any]:
+    server.drain("asked")
+    return server.state.ready()
 
 
 def _refuse(reason: str, cause: BaseException | None) -> int:

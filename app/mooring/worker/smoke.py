@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import eventlet
-from eventlet.green import socket
+from eventlet.greenio import GreenSocket
 
 from mooring.settings import Settings
+from mooring.worker import engine
 from mooring.worker.application import ApplicationError
 
 EXCERPT = 200
@@ -44,14 +45,14 @@ def prove(server: Any, settings: Settings) -> None:
 
 
 def _ask(server: Any, settings: Settings) -> bytes:
-    ours, theirs = socket.socketpair()
-    with ours:
-        server.adopt(theirs)
-        ours.sendall(
+    ours, theirs = engine.raw_socket.socketpair()
+    with GreenSocket(ours) as client:
+        server.adopt(theirs, None)
+        client.sendall(
             f"GET {settings.smoke_path} HTTP/1.1\r\nHost: {settings.smoke_host}\r\n"
             "User-Agent: mooring-smoke\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode("ascii")
         )
         answer = b""
-        while received := ours.recv(65536):
+        while received := client.recv(65536):
             answer += received
         return answer

@@ -26,6 +26,7 @@ class Counters:
     refused: int = 0
     errors: int = 0
     timeouts: int = 0
+    gone: int = 0
     accept_errors: int = 0
 
 

@@ -1,0 +1,139 @@
+"""The request's body: read from the socket as the application asks for it, never ahead.
+
+``wsgi.input`` ends where the body ends (PEP 3333; ``wsgi.input_terminated`` says so), whether the length was given or
+the body comes in chunks. What had already arrived with the head is decoded before the application is called, so that
+a body whose coding is broken from the start is refused without calling it.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from mooring.settings import Settings
+from mooring.worker.chunked import ChunkedDecoder
+from mooring.worker.deadlines import Pace
+from mooring.worker.grammar import RefusedError
+from mooring.worker.request import CHUNKED, Request
+from mooring.worker.transport import CHUNK, ExpiredError, GoneError, Transport
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+SKIP = 65536
+"""Most bytes that are read away after the response, so that the connection can be kept."""
+
+
+class BodyError(OSError):
+    """The body cannot be read to its end. If the application lets it pass, ``status`` is the answer."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
+
+
+class Body(io.RawIOBase):
+    """The body of one request. ``rest`` holds the bytes that arrived behind it, once it is ``finished``."""
+
+    def __init__(self, request: Request, arrived: bytes, transport: Transport, settings: Settings) -> None:
+        """Take what arrived with the head. Raises RefusedError when its coding is broken."""
+        super().__init__()
+        self._transport = transport
+        self._settings = settings
+        self._pace: Pace | None = None
+        self._decoder: ChunkedDecoder | None = None
+        self._left = 0
+        self._ready = b""
+        self._error: BodyError | None = None
+        self.rest = b""
+        self.must_continue = request.expects_continue
+        if request.length == CHUNKED:
+            self._decoder = ChunkedDecoder(settings.max_body)
+        else:
+            self._left = request.length
+        self._take(arrived)
+
+    @property
+    def finished(self) -> bool:
+        """Whether all of the body has arrived."""
+        return self._decoder.done if self._decoder else not self._left
+
+    @property
+    def skippable(self) -> bool:
+        """Whether what has not been read is known to be little enough to be read away."""
+        return self._error is None and (self.finished or (not self._decoder and self._left <= SKIP))
+
+    def stream(self) -> Any:
+        """Return the file-like object for ``wsgi.input``."""
+        if self.finished:
+            return io.BytesIO(self._ready)
+        return io.BufferedReader(self, CHUNK)
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer with what is there, waiting for at least one byte; 0: the body has ended.
+
+        Raises BodyError when the client sends no more, too slowly, too much, or breaks the coding.
+        """
+        while not self._ready and not self.finished:
+            self._receive()
+        piece = self._ready[: len(buffer)]
+        buffer[: len(piece)] = piece
+        self._ready = self._ready[len(piece) :]
+        return len(piece)
+
+    def skip(self) -> bool:
+        """Read away what the application left; return whether the body ended within SKIP bytes."""
+        if self.must_continue and not self.finished:
+            return False  # the client was never told to send it
+        skipped = 0
+        while not self.finished:
+            self._ready = b""
+            try:
+                self._receive()
+            except BodyError:
+                return False
+            skipped += len(self._ready)
+            if skipped > SKIP:
+                return False
+        return self._error is None
+
+    def _receive(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._pace is None:
+            self._pace = Pace(self._settings.body_timeout, self._settings.min_rate)
+        try:
+            if self.must_continue:
+                self.must_continue = False
+                self._transport.send(CONTINUE, self._pace)
+            received = self._transport.recv_paced(self._pace)
+            if received:
+                self._take(received)
+            else:
+                self._error = BodyError(400, "the client closed within the body")
+        except RefusedError as error:
+            self._error = BodyError(error.status, error.reason)
+        except ExpiredError:
+            self._error = BodyError(408, "the body came too slowly (MOORING_BODY_TIMEOUT, MOORING_MIN_RATE)")
+        except GoneError as error:
+            self._error = BodyError(400, str(error))
+        if self._error is not None:
+            raise self._error
+
+    def _take(self, received: bytes) -> None:
+        if received:
+            self.must_continue = False  # RFC 9110 10.1.1: no 100 once part of the body has come
+        if self._decoder:
+            self._ready += self._decoder.decode(received)
+            self.rest = self._decoder.rest
+        elif len(received) <= self._left:
+            self._ready += received
+            self._left -= len(received)
+        else:
+            self._ready += received[: self._left]
+            self.rest = received[self._left :]
+            self._left = 0

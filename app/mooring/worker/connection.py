@@ -1,0 +1,347 @@
+"""One client's connection, from its first byte to its end: requests in, responses out, one after the other.
+
+A connection is SILENT until its first byte, IDLE between requests, else BUSY. Each wait has a deadline that is a
+total. How it ends matters: closing while the client still sends makes the kernel answer with a reset, which can
+take back a response that the client has not read yet. So where the client may be sending, our side is shut first and
+what comes is read away for a moment (RFC 9112 9.6).
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from typing import TYPE_CHECKING, Any
+
+import eventlet
+
+from mooring.worker import log
+from mooring.worker.body import Body, BodyError
+from mooring.worker.deadlines import Pace
+from mooring.worker.environ import connection_environ, request_environ
+from mooring.worker.grammar import SPOILT, RefusedError
+from mooring.worker.headers import date_line
+from mooring.worker.request import Request
+from mooring.worker.response import Response
+from mooring.worker.transport import ExpiredError, GoneError, Transport
+
+if TYPE_CHECKING:
+    from mooring.worker.loop import Server
+
+SILENT, IDLE, BUSY = range(3)
+
+REASONS = {
+    400: "Bad Request",
+    408: "Request Timeout",
+    413: "Content Too Large",
+    414: "URI Too Long",
+    417: "Expectation Failed",
+    431: "Request Header Fields Too Large",
+    500: "Internal Server Error",
+    501: "Not Implemented",
+    505: "HTTP Version Not Supported",
+}
+
+PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+END_OF_HEAD = b"\r\n\r\n"
+
+
+class Connection:
+    """Serves one client. ``run`` is the body of its green thread."""
+
+    __slots__ = (
+        "_address",
+        "_arrived",
+        "_begun",
+        "_body",
+        "_environ",
+        "_request",
+        "_reset",
+        "_server",
+        "_settings",
+        "_started",
+        "phase",
+        "transport",
+    )
+
+    def __init__(self, server: Server, transport: Transport, address: Any) -> None:
+        self._server = server
+        self._settings = server.settings
+        self._address = address
+        self._started = time.monotonic()
+        self._begun = self._started
+        self._arrived = b""
+        self._reset = False
+        self._request: Request | None = None
+        self._body: Body | None = None
+        self._environ: dict[str, Any] = {}
+        self.transport = transport
+        self.phase = SILENT
+
+    def run(self) -> None:
+        """Serve until either side closes; never raises."""
+        counters = self._server.state.counters
+        try:
+            self._open()
+            while self._serve_one():
+                if self._arrived:
+                    eventlet.sleep(0)  # a client that pipelines waits its turn like others
+        except GoneError:
+            counters.gone += 1
+        except ExpiredError:
+            counters.timeouts += 1
+            self._reset = True
+        except RefusedError as error:
+            counters.refused += 1
+            log.event("refused", reason=error.reason, peer=self._peer())
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends one connection, not the hub
+            counters.errors += 1
+            log.failure("connection", error, peer=self._peer())
+        finally:
+            self.transport.close(reset=self._reset)
+            self._server.closed(self)
+
+    def hurry(self, now: float) -> float:
+        """In a drain: shorten the present wait if it is for a request to begin; return its deadline."""
+        if self.phase == SILENT:
+            grace = self._settings.drain_first_byte_grace
+        elif self.phase == IDLE:
+            grace = self._settings.drain_idle_grace
+        else:
+            return self.transport.deadline
+        self.transport.deadline = min(self.transport.deadline, now + grace)
+        return self.transport.deadline
+
+    def _open(self) -> None:
+        """Do what comes before the first request: PROXY header, TLS handshake."""
+        server = self._server
+        deadline = self._started + self._settings.header_timeout
+        if server.reads_proxy_header(self._address):
+            self._address = server.read_proxy_header(self.transport, deadline) or self._address
+        if server.tls is not None:
+            self.transport.start_tls(server.tls, deadline)
+        self._environ = connection_environ(server.environ, self._address, is_tls=self.transport.is_tls)
+
+    # One request
+
+    def _serve_one(self) -> bool:
+        """Serve one request; return whether another may follow."""
+        head = b""
+        try:
+            head = self._next_head()
+            if not head:
+                return False
+            request = self._request = Request(head, self._settings)
+            self._body = None
+            stream: Any
+            if request.length:
+                body = self._body = Body(request, self._arrived, self.transport, self._settings)
+                stream = body.stream()
+            else:
+                stream = io.BytesIO()
+        except RefusedError as error:
+            self._refuse(error.status, error.reason, head)
+            return False
+        self._begun = time.monotonic()
+        self._server.count_request()
+        response = Response(
+            self.transport,
+            self._settings,
+            is_11=request.is_11,
+            to_head=request.method == "HEAD",
+            may_keep=self._may_keep,
+        )
+        environ = request_environ(self._environ, request, stream, self._settings)
+        complete = self._call(environ, response)
+        if self._settings.access_log:
+            self._log_request(environ, response)
+        return self._go_on(response) if complete else False
+
+    def _call(self, environ: dict[str, Any], response: Response) -> bool:
+        """Have the application answer; return whether the response is complete."""
+        application = self._server.application if environ["PATH_INFO"] != "*" else _nothing
+        try:
+            result = application(environ, response.start_response)
+            try:
+                response.send_all(result)
+            finally:
+                close = getattr(result, "close", None)
+                if close is not None:
+                    close()
+        except (GoneError, ExpiredError):
+            raise  # the client's doing; nobody is left to be answered
+        except BodyError as error:
+            if response.head_sent:
+                self._reset = response.by_close
+            else:
+                self._refuse(error.status, error.reason, b"")
+            return False
+        except BaseException as error:  # noqa: BLE001 - also eventlet.Timeout, GreenletExit, SystemExit
+            return self._fail(environ, response, error)
+        return True
+
+    def _fail(self, environ: dict[str, Any], response: Response, error: BaseException) -> bool:
+        """Tell the log of an application's exception, and the client that there was one."""
+        self._server.state.counters.errors += 1
+        log.failure(
+            "application",
+            error,
+            method=environ["REQUEST_METHOD"],
+            target=environ["REQUEST_URI"],
+            peer=self._peer(),
+            response="begun" if response.head_sent else "500",
+        )
+        if response.head_sent:
+            self._reset = response.by_close  # else nothing would tell that the body is not complete
+            return False
+        try:
+            response.start_response("500 " + REASONS[500], [PLAIN_TEXT], (type(error), error, None))
+            response.send_all([b"The application failed; its log says why.\n"])
+        finally:
+            error.__traceback__ = None
+        return True
+
+    def _go_on(self, response: Response) -> bool:
+        """After a complete response: make ready for the next request, or end; return whether there is a next."""
+        request, body = self._request, self._body
+        assert request is not None  # noqa: S101 - it has just been answered
+        if response.keep and (body is None or body.skip()):
+            if body is not None:
+                self._arrived = body.rest
+            return True
+        if request.keep_alive or body is not None or self._arrived:
+            self._linger()  # else the client sends nothing more: a plain close resets nothing
+        return False
+
+    def _may_keep(self) -> bool:
+        request, body = self._request, self._body
+        assert request is not None  # noqa: S101 - asked while it is answered
+        return request.keep_alive and self._server.keeps_connections and (body is None or body.skippable)
+
+    # The head
+
+    def _next_head(self) -> bytes:
+        """Return the next head, empty when the client has ended; what follows it is in ``_arrived``."""
+        data = self._arrived or self._first_bytes()
+        if not data:
+            return b""
+        end = data.find(END_OF_HEAD) + 4
+        if end == 3 or data.startswith(b"\r\n"):
+            data, end = self._whole_head(data)
+        elif end > self._settings.max_request_line:
+            self._check_size(data, end)
+        if end == len(data):
+            self._arrived = b""
+            return data
+        self._arrived = data[end:]
+        return data[:end]
+
+    def _first_bytes(self) -> bytes:
+        """Wait for a request to begin; return its first bytes, empty when none comes."""
+        server, settings, transport = self._server, self._settings, self.transport
+        try:
+            if self.phase == SILENT:
+                grace = settings.drain_first_byte_grace if server.draining else settings.header_timeout
+                data = transport.recv(self._started + grace)
+                server.spoke()
+            else:
+                self.phase = IDLE
+                self._started = time.monotonic()
+                grace = settings.drain_idle_grace if server.draining else settings.keepalive_timeout
+                data = transport.recv_later(self._started + grace)
+                self._started = time.monotonic()
+        except ExpiredError:
+            data = transport.recv_now()  # it may just have come
+            if not data:
+                self._linger()
+        self.phase = BUSY
+        return data
+
+    def _whole_head(self, data: bytes) -> tuple[bytes, int]:
+        """Read on until the head is complete; return what has arrived and where the head ends.
+
+        Whatever can be told to be wrong before the end is refused at once, not at the deadline.
+        """
+        deadline = self._started + self._settings.header_timeout
+        arrived = bytearray(data)
+        seen = 0
+        may_skip = True
+        while True:
+            if may_skip and len(arrived) >= 2:
+                may_skip = False
+                if arrived.startswith(b"\r\n"):
+                    del arrived[:2]  # one empty line before the request is ignored (RFC 9112 2.2)
+            end = arrived.find(END_OF_HEAD, max(0, seen - 3)) + 4
+            if end == 3 and arrived.startswith(b"\r\n"):
+                end = 2  # an empty request line: refused as a head
+            self._check_size(arrived, len(arrived) if end == 3 else end)
+            if end != 3:
+                return bytes(arrived), end
+            if SPOILT.search(arrived, max(0, seen - 1)):
+                raise RefusedError(400, "a control byte, a bare CR or a bare LF in the head (RFC 9112 2.2)")
+            seen = len(arrived)
+            try:
+                more = self.transport.recv_later(deadline)
+            except ExpiredError:
+                raise RefusedError(408, "the head took too long (MOORING_HEADER_TIMEOUT)") from None
+            if not more:
+                raise RefusedError(400, "the client closed within the head (RFC 9112 8)")
+            arrived += more
+
+    def _check_size(self, arrived: bytes | bytearray, size: int) -> None:
+        """Refuse a head, or the first ``size`` bytes of one, that is over its limits."""
+        settings = self._settings
+        line = arrived.find(b"\r\n", 0, size)
+        if (line if line >= 0 else size) > settings.max_request_line:
+            raise RefusedError(414, f"the request line has more than {settings.max_request_line} bytes")
+        if size > settings.max_header_block:
+            raise RefusedError(431, f"the head has more than {settings.max_header_block} bytes")
+
+    # Ends
+
+    def _refuse(self, status: int, reason: str, head: bytes) -> None:
+        """Answer a request that the application does not get, tell the log, and end."""
+        self._server.state.counters.refused += 1
+        log.event("refused", status=status, reason=reason, peer=self._peer())
+        body = reason.encode("ascii", "replace") + b"\n"
+        fields = (
+            f"HTTP/1.1 {status} {REASONS[status]}\r\n"
+            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
+        ).encode("ascii")
+        answer = fields + date_line() + b"Connection: close\r\n\r\n"
+        if not head.startswith(b"HEAD "):
+            answer += body
+        self.transport.send(answer, Pace(self._settings.write_timeout, self._settings.min_rate))
+        self._linger()
+
+    def _linger(self) -> None:
+        """Shut our side and read away what the client still sends, until it closes or linger_timeout is over."""
+        deadline = time.monotonic() + self._settings.linger_timeout
+        try:
+            if self.transport.shutdown():
+                while self.transport.recv_later(deadline):
+                    pass
+        except (GoneError, ExpiredError):
+            return
+
+    def _peer(self) -> str:
+        """Return the client's address for the log."""
+        if isinstance(self._address, tuple):
+            return f"{self._address[0]} port {self._address[1]}"
+        return "unix"
+
+    def _log_request(self, environ: dict[str, Any], response: Response) -> None:
+        log.event(
+            "request",
+            peer=environ["REMOTE_ADDR"],
+            method=environ["REQUEST_METHOD"],
+            target=environ["REQUEST_URI"],
+            status=response.status,
+            bytes=response.sent,
+            milliseconds=round((time.monotonic() - self._begun) * 1000, 3),
+        )
+
+
+def _nothing(_: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer OPTIONS *, which asks the server and not the application (RFC 9110 9.3.7)."""
+    start_response("204 No Content", [])
+    return []

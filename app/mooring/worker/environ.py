@@ -1,0 +1,76 @@
+"""The WSGI environ (PEP 3333, RFC 3875 4.1): one dict for the connection, copied and completed for each request.
+
+``REQUEST_URI`` and ``RAW_URI`` hold the target as it came, for applications that need its percent-encoding.
+Forwarding fields from anybody stay visible as ``HTTP_X_FORWARDED_…``; only a trusted peer's change ``REMOTE_ADDR`` and
+``wsgi.url_scheme``.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from mooring.settings import Settings
+from mooring.worker import engine
+from mooring.worker.forwarded import believed
+from mooring.worker.request import Request
+from mooring.worker.response import FileWrapper
+
+Environ = dict[str, Any]
+
+
+def server_environ(listener: Any) -> Environ:
+    """Return what is the same for every connection of the listener."""
+    name, port = "localhost", ""
+    if listener.family in (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6):
+        name, number = listener.getsockname()[:2]
+        port = str(number)
+        if name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
+            name = engine.raw_socket.gethostname()
+    return {
+        "SCRIPT_NAME": "",
+        "SERVER_NAME": name,
+        "SERVER_PORT": port,
+        "SERVER_SOFTWARE": "mooring",
+        "wsgi.version": (1, 0),
+        "wsgi.url_scheme": "http",
+        "wsgi.errors": sys.stderr,
+        "wsgi.multithread": True,
+        "wsgi.multiprocess": True,
+        "wsgi.run_once": False,
+        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.input_terminated": True,
+    }
+
+
+def connection_environ(server: Environ, address: Any, *, is_tls: bool) -> Environ:
+    """Return what is the same for every request of a connection; ``address`` as accept(2) gave it."""
+    environ = server.copy()
+    if isinstance(address, tuple):
+        environ["REMOTE_ADDR"] = address[0]
+        environ["REMOTE_PORT"] = str(address[1])
+    else:  # a unix socket's client has no address
+        environ["REMOTE_ADDR"] = ""
+    if is_tls:
+        environ["wsgi.url_scheme"] = "https"
+        environ["HTTPS"] = "on"
+    return environ
+
+
+def request_environ(connection: Environ, request: Request, stream: Any, settings: Settings) -> Environ:
+    """Return the environ of one request."""
+    environ = {**connection, **request.fields}
+    environ["REQUEST_METHOD"] = request.method
+    environ["PATH_INFO"] = request.path
+    environ["QUERY_STRING"] = request.query
+    environ["REQUEST_URI"] = environ["RAW_URI"] = request.target
+    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.is_11 else "HTTP/1.0"
+    environ["wsgi.input"] = stream
+    if settings.trusted_proxies and environ["REMOTE_ADDR"] in settings.trusted_proxies:
+        peer = environ["REMOTE_ADDR"]
+        environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, settings)
+        if environ["REMOTE_ADDR"] != peer:
+            environ.pop("REMOTE_PORT", None)  # that was the proxy's
+        if scheme:
+            environ["wsgi.url_scheme"] = scheme
+    return environ

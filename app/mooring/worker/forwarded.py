@@ -1,0 +1,62 @@
+"""Who the client is when a trusted proxy stands in between.
+
+Only the family of fields that the proxies are said to write (``MOORING_FORWARDED_FIELD``) is looked at: the other one
+passes through a proxy as the client made it up. Addresses are read from the right, the end that our own proxies
+write; the first one that is not itself a trusted proxy is the client's. Whatever cannot be read ends the search.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+
+from mooring.settings import Settings
+
+_ELEMENT = re.compile(r'\s*([A-Za-z]+)=(?:"([^"\\]*)"|([^";,\s]*))\s*')
+
+
+def believed(fields: dict[str, str], peer: str, settings: Settings) -> tuple[str, str | None]:
+    """Return the client's address and the scheme it used (None: as the connection's), by a trusted peer's word."""
+    if settings.forwarded_field == "forwarded":
+        hops = [_element(text) for text in fields.get("HTTP_FORWARDED", "").split(",")]
+        addresses = [hop.get("for", "") for hop in hops]
+        scheme = hops[-1].get("proto")
+    else:
+        addresses = fields.get("HTTP_X_FORWARDED_FOR", "").split(",")
+        scheme = fields.get("HTTP_X_FORWARDED_PROTO", "").split(",")[-1].strip()
+    scheme = scheme.lower() if scheme else None
+    return _client(addresses, peer, settings), scheme if scheme in ("http", "https") else None
+
+
+def _client(addresses: list[str], peer: str, settings: Settings) -> str:
+    client = peer
+    for text in reversed(addresses):
+        address = _address(text.strip())
+        if address is None:
+            break
+        client = address
+        if address not in settings.trusted_proxies:
+            break
+    return client
+
+
+def _address(text: str) -> str | None:
+    """Return the bare address of ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``."""
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _element(text: str) -> dict[str, str]:
+    """Return the pairs of one element of a Forwarded field (RFC 7239 4)."""
+    pairs = {}
+    for pair in text.split(";"):
+        matched = _ELEMENT.fullmatch(pair)
+        if matched:
+            pairs[matched.group(1).lower()] = matched.group(2) or matched.group(3) or ""
+    return pairs

@@ -1,0 +1,143 @@
+"""The head of a response: what the application gave to start_response, checked and turned into bytes.
+
+Refused (HeadersError, so that the application's own code shows in the traceback): what could make one response two
+(control characters), what belongs to the server alone (hop-by-hop fields, PEP 3333), and lengths that contradict.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+HOP_BY_HOP = frozenset(
+    # RFC 9110 7.6.1 and RFC 2616 13.5.1; PEP 3333: "applications are forbidden to use" them
+    (
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+    )
+)
+
+_STATUS = re.compile(r"([2-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
+_NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
+_LENGTH = re.compile(r"[0-9]{1,18}")
+
+_PLAIN, _CONTENT_LENGTH, _DATE = range(3)
+_KINDS = {"content-length": _CONTENT_LENGTH, "date": _DATE}
+MAX_CACHED = 1024
+
+
+class HeadersError(ValueError):
+    """What the application gave to start_response cannot be sent."""
+
+
+class Head:
+    """Status and fields of a response as the application wants them.
+
+    ``lines`` is the encoded status line and fields without Content-Length, ``length`` the body's length as the
+    application declared it, or None.
+    """
+
+    __slots__ = ("has_date", "length", "lines", "status")
+
+    def __init__(self, status: str, fields: list[tuple[str, str]]) -> None:
+        self.status = _STATUSES.get(status) or _check_status(status)
+        self.length: int | None = None
+        self.has_date = False
+        lines = ["HTTP/1.1 ", status, "\r\n"]
+        for name, value in fields:
+            kind = _NAMES.get(name)
+            if kind is None:
+                kind = _check_name(name)
+            if not (isinstance(value, str) and (value.isascii() and value.isprintable())):
+                _check_value(name, value)
+            if kind == _CONTENT_LENGTH:
+                self._declare(value)
+                continue
+            if kind == _DATE:
+                self.has_date = True
+            lines += (name, ": ", value, "\r\n")
+        self.lines = "".join(lines).encode("latin-1")
+
+    def _declare(self, value: str) -> None:
+        if not _LENGTH.fullmatch(value):
+            raise HeadersError(f"Content-Length is {value!r}, not a number")
+        length = int(value)
+        if self.length not in (None, length):
+            raise HeadersError(f"Content-Length is given as {self.length} and as {length}")
+        self.length = length
+
+
+_STATUSES: dict[str, int] = {}
+_NAMES: dict[str, int] = {}
+
+
+def _check_status(status: Any) -> int:
+    if not isinstance(status, str):
+        raise HeadersError(f"the status is {type(status).__name__}, not str (PEP 3333)")
+    matched = _STATUS.fullmatch(status)
+    if matched is None:
+        raise HeadersError(
+            f"the status {status[:100]!r} is not a final status code and a reason (RFC 9112 4)"
+        )
+    code = int(matched.group(1))
+    if len(_STATUSES) < MAX_CACHED:
+        _STATUSES[status] = code
+    return code
+
+
+def _check_name(name: Any) -> int:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise HeadersError(f"the field name {str(name)[:100]!r} is not a token (RFC 9110 5.1)")
+    lower = name.lower()
+    if lower in HOP_BY_HOP:
+        raise HeadersError(f"{name} is a hop-by-hop field: those are the server's (PEP 3333)")
+    kind = _KINDS.get(lower, _PLAIN)
+    if len(_NAMES) < MAX_CACHED:
+        _NAMES[name] = kind
+    return kind
+
+
+def _check_value(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise HeadersError(f"the value of {name} is {type(value).__name__}, not str (PEP 3333)")
+    if not _VALUE.fullmatch(value):
+        raise HeadersError(
+            f"the value of {name} has control characters or some beyond latin-1 (RFC 9110 5.5, PEP 3333)"
+        )
+
+
+class _Clock:
+    """The Date field, made once per second."""
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._line = b""
+
+    def line(self) -> bytes:
+        second = int(time.time())
+        if second != self._second:
+            self._second = second
+            self._line = _imf_fixdate(second)
+        return self._line
+
+
+def _imf_fixdate(second: int) -> bytes:
+    """Return the Date line (RFC 9110 6.6.1, 5.6.7), in English whatever the locale."""
+    year, month, day, hour, minute, sec, weekday = time.gmtime(second)[:7]
+    name = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[weekday]
+    months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+    text = f"Date: {name}, {day:02d} {months[month - 1]} {year:04d} {hour:02d}:{minute:02d}:{sec:02d} GMT\r\n"
+    return text.encode("ascii")
+
+
+date_line = _Clock().line

@@ -1,0 +1,233 @@
+"""Accepting, and ending: the part of the worker that owns the listening socket.
+
+The socket is shared by all workers, so its backlog is the one queue of all. A worker takes one connection at a time
+and lets its hub turn before the next. It takes none while it is full, and pauses after a few that say nothing yet:
+without that, whoever wakes first would take a whole burst of them. A drain only closes this process's descriptor:
+shutdown(2) would end the listening for every process.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import time
+from typing import Any
+
+from eventlet.event import Event
+from greenlet import greenlet
+
+from mooring.worker import engine, log, proxy_protocol
+from mooring.worker.application import WsgiApplication
+from mooring.worker.connection import SILENT, Connection
+from mooring.worker.deadlines import Deadlines
+from mooring.worker.environ import server_environ
+from mooring.worker.state import DRAINING, State, resident_bytes
+from mooring.worker.transport import Transport
+
+SILENT_AT_ONCE = 8
+"""Connections without a first byte that are taken before others get their chance."""
+
+YIELD = 0.001
+"""How long they get it, in seconds."""
+
+BACK_OFF = (0.02, 1.0)
+"""Shortest and longest pause after accept failed, in seconds; it doubles from one to the other."""
+
+MEMORY_EVERY = 2.0
+"""Seconds between two looks at the resident memory."""
+
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+INET = (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6)
+
+
+class Server:
+    """Serves the application on the listener until it is drained."""
+
+    def __init__(self, listener: Any, application: WsgiApplication, state: State, tls: Any) -> None:
+        self.application = application
+        self.state = state
+        self.settings = state.settings
+        self.environ = server_environ(listener)
+        self.tls = tls
+        self.draining = False
+        self._listener = listener
+        self._listening: Any = None
+        self._fresh = 0
+        self._back_off = BACK_OFF[0]
+        self._connections: dict[Transport, Connection] = {}
+        self._deadlines = Deadlines(self._connections)
+        self._done = Event()
+        self._hub = engine.hub()
+        self._last_request = 0
+        if self.settings.max_requests:
+            jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
+            self._last_request = self.settings.max_requests + random.randint(0, jitter)  # noqa: S311 - no secret
+
+    # Life
+
+    def serve(self) -> int:
+        """Accept until drained; return the exit status."""
+        self._listener.setblocking(False)
+        if self._listener.family in INET:  # accepted sockets inherit it
+            self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
+        if self.settings.max_memory:
+            self._watch_memory()
+        self._listen()
+        status: int = self._done.wait()
+        return status
+
+    def adopt(self, sock: Any, address: Any) -> None:
+        """Serve one connection that did not come through the listener."""
+        self._hub.schedule_call_global(0, self._begin, sock, address)
+
+    def drain(self, why: str) -> None:
+        """Stop accepting, finish what is in flight, then end; a second call changes nothing."""
+        if self.draining:
+            return
+        self.draining = True
+        self.state.phase = DRAINING
+        log.event("drain", why=why, connections=len(self._connections), requests=self.state.counters.requests)
+        self._stop_listening()
+        self._give_up_listener()
+        if not self._connections:
+            self._end(0)
+            return
+        now = time.monotonic()
+        earliest = min(connection.hurry(now) for connection in self._connections.values())
+        if earliest < self._deadlines.next:
+            self._deadlines.at_latest(earliest)
+        self._hub.schedule_call_global(self.settings.drain_timeout, self._cut)
+
+    def _give_up_listener(self) -> None:
+        """Close our descriptors of the listening socket; descriptor 0 becomes /dev/null, lest it be reused."""
+        self._listener.close()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.close(nothing)
+
+    def _cut(self) -> None:
+        log.event("drain_cut", connections=len(self._connections), after_seconds=self.settings.drain_timeout)
+        self._end(1)
+
+    def _end(self, status: int) -> None:
+        if not self._done.ready():
+            self._done.send(status)
+
+    # Accepting
+
+    @property
+    def keeps_connections(self) -> bool:
+        """Whether a connection may be kept for another request: not in a drain, and not when all room is taken."""
+        return (
+            not self.draining
+            and self.settings.keepalive_timeout > 0
+            and len(self._connections) < self.settings.max_connections
+        )
+
+    def _listen(self) -> None:
+        if self._listening is None and not self.draining:
+            hub = self._hub
+            self._listening = hub.add(
+                hub.READ, self._listener.fileno(), self._on_acceptable, self._on_obsolete, None
+            )
+
+    def _stop_listening(self) -> None:
+        if self._listening is not None:
+            listening, self._listening = self._listening, None
+            self._hub.remove(listening)
+
+    def _pause(self, seconds: float) -> None:
+        self._stop_listening()
+        self._hub.schedule_call_global(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._fresh = 0
+        if len(self._connections) < self.settings.max_connections:
+            self._listen()
+
+    def _on_acceptable(self, _: int) -> None:
+        if self._listening is None:
+            return  # stopped since epoll reported it
+        try:
+            sock, address = self._listener.accept()
+        except BlockingIOError:
+            return  # another worker was faster
+        except OSError as error:
+            self._accept_failed(error)
+            return
+        self._back_off = BACK_OFF[0]
+        self.state.counters.accepted += 1
+        self._fresh += 1
+        self._begin(sock, address)
+        if len(self._connections) >= self.settings.max_connections:
+            self._stop_listening()
+        elif self._fresh >= SILENT_AT_ONCE:
+            self._pause(YIELD)
+
+    def _accept_failed(self, error: OSError) -> None:
+        """Count it and go on: at once if it was one connection's fault, after a pause if there is no room."""
+        self.state.counters.accept_errors += 1
+        if error.errno in NO_ROOM:
+            log.event("accept", problem=error.strerror, pause_seconds=self._back_off)
+            self._pause(self._back_off)
+            self._back_off = min(self._back_off * 2, BACK_OFF[1])
+
+    def _on_obsolete(self, error: BaseException) -> None:
+        """Somebody has closed the listening descriptor under us: there is nothing left to do but finish."""
+        self._listening = None
+        self.drain(f"the listening socket was closed: {error}")
+
+    def _begin(self, sock: Any, address: Any) -> None:
+        """Run a connection's green thread until it waits for the first time. To be called on the hub."""
+        transport = Transport(sock, self._deadlines)
+        connection = Connection(self, transport, address)
+        self._connections[transport] = connection
+        self.state.counters.open += 1
+        greenlet(connection.run, self._hub.greenlet).switch()
+
+    # What connections tell
+
+    def spoke(self) -> None:
+        """Take note: a new connection has sent its first byte."""
+        if self._fresh:
+            self._fresh -= 1
+
+    def count_request(self) -> None:
+        """Count a request; the last one before recycling starts the drain."""
+        counters = self.state.counters
+        counters.requests += 1
+        if counters.requests == self._last_request:
+            self.drain("max_requests")
+
+    def closed(self, connection: Connection) -> None:
+        """Take note: a connection has ended."""
+        del self._connections[connection.transport]
+        self.state.counters.open -= 1
+        if connection.phase == SILENT:
+            self.spoke()
+        if self.draining:
+            if not self._connections:
+                self._end(0)
+        elif self._listening is None and len(self._connections) == self.settings.max_connections - 1:
+            self._listen()
+
+    # Proxies, memory
+
+    def reads_proxy_header(self, address: Any) -> bool:
+        """Tell whether the peer opens its connections with a PROXY protocol header."""
+        if not self.settings.proxy_protocol:
+            return False
+        return (address[0] if isinstance(address, tuple) else "") in self.settings.trusted_proxies
+
+    @staticmethod
+    def read_proxy_header(transport: Transport, deadline: float) -> tuple[str, int] | None:
+        """Read that header; return the client's address as it says."""
+        return proxy_protocol.read_header(lambda size: transport.recv_exactly(size, deadline))
+
+    def _watch_memory(self) -> None:
+        if resident_bytes() > self.settings.max_memory << 20:
+            self.drain("max_memory")
+        else:
+            self._hub.schedule_call_global(MEMORY_EVERY, self._watch_memory)
