@@ -44,11 +44,13 @@ class Stage:
         self.aai.reply = region_reply({("owner", "region"): region()})
 
     def client(self, framework: str, way: str, **changed: str) -> Client:
-        """Return a client of the API with these settings changed (names without the prefix, small letters)."""
-        settings = {
-            **self.settings,
-            **{f"MULTICLOUD_{name.upper()}": value for name, value in changed.items()},
-        }
+        """Return a client of the API with these settings changed.
+
+        The API's are named without their prefix in small letters, the worker's as they are.
+        """
+        settings = dict(self.settings)
+        for name, value in changed.items():
+            settings[name if name.isupper() else f"MULTICLOUD_{name.upper()}"] = value
         return (
             self._in_process(framework, settings) if way == "process" else self._worker(framework, settings)
         )

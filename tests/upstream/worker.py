@@ -51,7 +51,11 @@ class Worker:
         self.client = OverSocket(self.port)
 
     def __enter__(self) -> Worker:
-        until(self._serves, "the worker answers")
+        try:
+            until(self._serves, "the worker answers")
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError
+import urllib3.exceptions
+from urllib3.exceptions import HTTPError
 
 
 class UpstreamError(Exception):
@@ -25,11 +26,9 @@ def errors_told() -> Iterator[None]:
     """Turn urllib3's errors into ours. Our texts name no address: clients get to see them."""
     try:
         yield
-    except (ConnectTimeoutError, ReadTimeoutError) as error:
-        raise UpstreamTimeoutError("no answer in time") from error
     except HTTPError as error:
         cause = _bottom(error)
-        if isinstance(cause, TimeoutError):
+        if isinstance(cause, (TimeoutError, urllib3.exceptions.TimeoutError)):
             raise UpstreamTimeoutError("no progress in time") from error
         raise UpstreamError(_told(cause)) from error
 
