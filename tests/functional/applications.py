@@ -10,12 +10,18 @@ Start = Callable[..., Any]
 
 
 def good(environ: dict[str, Any], start_response: Start) -> Iterable[bytes]:
-    """Answer with the worker's pid; /sleep-in-c, /burn and /stop keep the worker from its work."""
+    """Answer with the worker's pid; /sleep-in-c, /burn and their like keep the worker from its work."""
     path, seconds = environ["PATH_INFO"], float(environ.get("QUERY_STRING") or 0)
+    end = time.monotonic() + seconds
     if path == "/sleep-in-c":
-        ctypes.PyDLL(None).usleep(int(seconds * 1e6))  # PyDLL keeps the interpreter's lock: nothing else runs
+        while time.monotonic() < end:  # a signal ends one sleep
+            ctypes.CDLL(None).usleep(int(seconds * 1e6))
+    elif path == "/sleep-with-lock":
+        while time.monotonic() < end:
+            ctypes.PyDLL(None).usleep(int(seconds * 1e6))  # keeps the interpreter's lock: nothing else runs
+    elif path == "/sleep-once":
+        ctypes.CDLL(None).usleep(int(seconds * 1e6))
     elif path == "/burn":
-        end = time.monotonic() + seconds
         while time.monotonic() < end:
             pass
     body = str(os.getpid()).encode()

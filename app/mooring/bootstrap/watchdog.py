@@ -90,7 +90,7 @@ class Watchdog:
                 return
             verdict = silence.look(look, time.monotonic())
             if verdict is Verdict.BLOCKED and parent == os.getppid():
-                await self._kill(pid, pidfd, look)
+                await self._kill(answer, pid, pidfd, look)
                 return
             if verdict is not Verdict.WAIT and (pid, verdict) not in self._told:
                 self._told.add((pid, verdict))
@@ -103,15 +103,19 @@ class Watchdog:
                 self._grown_up.add(pid)
             self._told -= {(pid, verdict) for verdict in Verdict}
 
-    async def _kill(self, pid: int, pidfd: int, look: Look) -> None:
+    async def _kill(self, answer: asyncio.Task[bytes], pid: int, pidfd: int, look: Look) -> None:
         """Kill the worker, after it has had the chance to write where it is blocked."""
         how = "stopped" if look.state == "T" else f"blocked (state {look.state})"
-        say(f"worker {pid} has not answered for {self._timeout:g} s, is {how}, and is killed")
+        silent = f"worker {pid} has not answered for {self._timeout:g} s"
         with contextlib.suppress(ProcessLookupError):
             if look.state != "T":
                 # faulthandler answers from C, even when the interpreter is stuck; a stopped process can't
                 signal.pidfd_send_signal(pidfd, signal.SIGUSR1)
-                await asyncio.sleep(STACK_TIME)
+                await asyncio.wait({answer}, timeout=STACK_TIME)
+                if answer.done() and answer.exception() is None and answer.result():
+                    say(f"{silent}, but went on when SIGUSR1 asked it for its stack: see its log")
+                    return
+            say(f"{silent}, is {how}, and is killed")
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             self.killed += 1
             await _ended(pidfd)
