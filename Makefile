@@ -1,15 +1,77 @@
+# Mooring: `make help` lists what can be done.
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# More arguments for the command behind a task: make deploy ARGS="-e web_framework=pecan"
+ARGS ?=
+# molecule and ansible find each other on the PATH, as in the activated virtualenv.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help
+help: ## List the tasks
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 $(VENV)/.installed: requirements/controller.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "make: the controller needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11")'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/controller.txt
+	@$(PYTHON) -c 'import sys; sys.exit("make: the controller needs Python 3.11 or newer, and $(PYTHON) is older; name one: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
+	@echo "Building the virtualenv $(VENV) (once; the packages are locked by hash) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/controller.txt
 	@touch $@
 
 .PHONY: venv
-venv: $(VENV)/.installed ## Build the controller's virtualenv (.venv), hash-locked
+venv: $(VENV)/.installed ## Build the controller's virtualenv, .venv
+
+.PHONY: deploy
+deploy: $(VENV)/.installed ## Deploy the API to this machine (inventory/local); ends with the API answering
+	@ansible-playbook deploy.yml $(ARGS)
+
+.PHONY: status
+status: $(VENV)/.installed ## Tell what runs and which releases are kept
+	@ansible-playbook playbooks/status.yml $(ARGS)
+
+.PHONY: remove
+remove: $(VENV)/.installed ## Drain and remove what `make deploy` has deployed
+	@ansible-playbook playbooks/remove.yml $(ARGS)
+
+.PHONY: test
+test: lint test-python molecule ## Pass every test that needs no container engine or root
+
+.PHONY: lint
+lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
+	@ruff check
+	@ruff format --check
+	@mypy
+	@PYTHONPATH=app lint-imports
+	@yamllint --strict .
+	@ansible-lint --offline --strict
+
+.PHONY: test-python
+test-python: $(VENV)/.installed ## Run the unit, contract and functional tests
+	@python -m pytest $(ARGS)
+
+.PHONY: molecule
+molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
+	@molecule test -s default
+	@molecule test -s pecan
+
+.PHONY: format
+format: $(VENV)/.installed ## Format the Python code
+	@ruff check --fix --quiet || true
+	@ruff format
+
+.PHONY: lock
+lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@for name in runtime multicloud supervisor installer; do \
+	  uv pip compile --quiet --universal --upgrade --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
+	@uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --output-file requirements/controller.txt requirements/controller.in
+
+.PHONY: clean
+clean: ## Remove the virtualenv, caches and built bundles (not a deployment: make remove)
+	@rm -rf $(VENV) build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible

@@ -55,6 +55,9 @@ print(json.dumps({
 }))
 """
 
+# What is said of an interpreter that the service user cannot run: it is named in the error, and never chosen.
+UNUSABLE = {"version": [], "implementation": "unknown", "libc": "unknown", "venv": False, "user_may_run": False}
+
 
 class Address(NamedTuple):
     """Where a socket URL points: a host and port, or a path."""
@@ -251,27 +254,34 @@ def user_facts(name: str) -> dict[str, Any]:
 def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Ask every Python 3 that is found what it is, the newest first, each real interpreter once.
 
-    `extra` are paths to try before those of PATH and the usual folders. `user_may_run` is the outcome of
-    running it as the service user; None when that could not be tried (we are not root and not that user).
+    `extra` are paths to try before those of PATH and the usual folders. Each is run as the service user, where we
+    may become it: what that user cannot run has `user_may_run` false and nothing more than its path; None stands
+    where it could not be tried (we are not root and not that user).
     """
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/local/bin"]
     named = [path for folder in folders if folder for path in sorted(Path(folder).glob("python3*"))]
     candidates = [str(path) for path in named if re.fullmatch(r"python3(\.\d+)?", path.name)]
     facts: dict[str, dict[str, Any]] = {}
+    tried = set()
     for candidate in [*extra, sys.executable, *candidates]:
-        if not os.access(candidate, os.X_OK):
+        file = os.path.realpath(candidate)
+        if file in tried or not os.access(candidate, os.X_OK):
             continue
-        said = _probe(candidate, None)
-        if said is None or os.path.realpath(said["path"]) in facts:
-            continue
-        said["user_may_run"] = _user_may_run(said["path"], user)
-        facts[os.path.realpath(said["path"])] = said
+        tried.add(file)
+        said = _probe(candidate, user)
+        if said is not None:
+            facts.setdefault(os.path.realpath(said["path"]), said)
+        elif user is not None:
+            facts.setdefault(file, {**UNUSABLE, "path": candidate})
     return sorted(facts.values(), key=lambda each: each["version"], reverse=True)
 
 
 def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Ask one interpreter what it is, as the user who is to run it; None when that user gets no answer."""
+    may_try = user is not None and user["exists"] and os.geteuid() in (0, user["uid"])
+
     def become() -> None:
-        if user is not None and os.geteuid() == 0:
+        if user is not None and may_try and os.geteuid() == 0:
             os.setgroups(user["groups"])
             os.setgid(user["gid"])
             os.setuid(user["uid"])
@@ -286,15 +296,11 @@ def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
             cwd="/",
             preexec_fn=become,
         )
-        return dict(json.loads(done.stdout)) if done.returncode == 0 else None
+        if done.returncode != 0:
+            return None
+        return {**json.loads(done.stdout), "user_may_run": True if may_try else None}
     except (OSError, subprocess.SubprocessError, ValueError):
         return None  # it can't be run, or is no Python: no candidate then
-
-
-def _user_may_run(path: str, user: dict[str, Any] | None) -> bool | None:
-    if user is None or not user["exists"] or os.geteuid() not in (0, user["uid"]):
-        return None
-    return _probe(path, user) is not None
 
 
 def core_facts() -> dict[str, Any]:

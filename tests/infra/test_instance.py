@@ -1,0 +1,105 @@
+"""The deployed instance as the host shows it: port, processes, sockets, answers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def live(host: Any, expected: Any) -> dict[str, str]:
+    return json.loads(host.file(f"{expected.home}/live.json").content_string)
+
+
+@pytest.fixture(scope="module")
+def processes(host: Any, expected: Any) -> list[dict[str, Any]]:
+    """List the instance's processes by their titles, from /proc itself."""
+    script = (
+        "for d in /proc/[0-9]*; do t=$(tr '\\0' ' ' < $d/cmdline 2>/dev/null) || continue; case \"$t\" in "
+        f'"mooring: {expected.name} "*) echo "${{d#/proc/}}|$(stat -c %u $d)|$(readlink $d/fd/0)|$t";; esac; done'
+    )
+    found = []
+    for line in host.check_output(script).splitlines():
+        pid, uid, socket, title = line.split("|", 3)
+        found.append({"pid": int(pid), "uid": int(uid), "socket": socket, "title": title.strip()})
+    return found
+
+
+@pytest.fixture(scope="module")
+def workers(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in processes if not each["title"].endswith("bootstrap")]
+
+
+@pytest.fixture(scope="module")
+def bootstraps(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [each for each in processes if each["title"].endswith("bootstrap")]
+
+
+def test_the_port_listens(host: Any, expected: Any) -> None:
+    listening = host.check_output("cat /proc/net/tcp /proc/net/tcp6")
+    port = f":{expected.port:04X}"
+    assert [
+        line for line in listening.splitlines() if line.split()[1].endswith(port) and line.split()[3] == "0A"
+    ]
+
+
+def test_one_bootstrap_and_n_workers_of_the_live_colour(
+    workers: list[dict[str, Any]], bootstraps: list[dict[str, Any]], live: dict[str, str], expected: Any
+) -> None:
+    titles = sorted(each["title"] for each in workers)
+    assert titles == sorted(
+        f"mooring: {expected.name} {live['colour']} {number} ({expected.framework})"
+        for number in range(expected.workers)
+    )
+    assert len(bootstraps) == 1
+
+
+def test_all_hold_the_same_socket_as_descriptor_0(processes: list[dict[str, Any]]) -> None:
+    sockets = {each["socket"] for each in processes}
+    assert len(sockets) == 1
+    assert re.fullmatch(r"socket:\[\d+\]", sockets.pop())
+
+
+def test_nothing_runs_as_root(processes: list[dict[str, Any]], host: Any, expected: Any) -> None:
+    pid = host.file(f"{expected.root}/supervisor/run/supervisord.pid").content_string.strip()
+    owners = {each["uid"] for each in processes} | {int(host.check_output(f"stat -c %u /proc/{pid}"))}
+    assert len(owners) == 1
+    assert 0 not in owners
+
+
+def test_supervisord_knows_them_running(host: Any, expected: Any) -> None:
+    home = f"{expected.root}/supervisor"
+    status = host.check_output(f"{home}/venv/bin/supervisorctl -c {home}/supervisord.conf status")
+    ours = [line for line in status.splitlines() if line.startswith(f"{expected.name}-")]
+    assert len(ours) == expected.workers + 1
+    assert all(" RUNNING " in line for line in ours)
+
+
+def test_the_api_answers(host: Any, expected: Any) -> None:
+    client = (
+        "import http.client, json; c = http.client.HTTPConnection('127.0.0.1', %d, timeout=10); c.request('GET', '%s'); r = c.getresponse(); "
+        "print(json.dumps([r.status, r.getheader('Content-Type'), r.read().decode()]))"
+        % (expected.port, expected.path)
+    )
+    status, content_type, body = json.loads(host.check_output(f'python3 -c "{client}"'))
+    assert status == 200
+    assert content_type == "application/json"
+    # The same JSON whatever framework serves: the table of VIM types, in its order.
+    assert [each["vim_type"] for each in json.loads(body)] == ["openstack", "vmware", "vsphere", "azure"]
+
+
+def test_the_private_sockets_are_private(host: Any, expected: Any, live: dict[str, str]) -> None:
+    listing = host.check_output(f"stat -c '%a %n' {expected.home}/run/*.sock")
+    assert len(listing.splitlines()) == expected.workers + 1
+    assert all(line.startswith("600 ") for line in listing.splitlines())
+    assert f"{expected.name}-{live['colour']}-0.sock" in listing
+
+
+def test_no_control_over_the_network(host: Any, expected: Any) -> None:
+    configuration = host.file(f"{expected.root}/supervisor/supervisord.conf").content_string
+    assert "inet_http_server" not in configuration
+    mode = host.check_output(f"stat -c %a {expected.root}/supervisor/run/supervisor.sock")
+    assert mode == "700"
