@@ -484,9 +484,7 @@ server = make_server("127.0.0.1", 0, application)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-    process, port = bench.start(
-        "-c", code, MOORING_LOAD_COUNT_FILE=str(bench.count_file), MOORING_RELEASE="r1"
-    )
+    process, port = bench.start("-c", code, LOAD_COUNT_FILE=str(bench.count_file), MOORING_RELEASE="r1")
     run = bench.load(f"http://127.0.0.1:{port}", "--counting", "--max-requests", "200", "--duration", "60")
     assert run.status == 0
     assert run.summary["ledger"]["counted"] == run.summary["ledger"]["posts"] > 0

@@ -84,10 +84,10 @@ def test_a_count_that_cannot_be_kept_is_an_error(count_file: Path, monkeypatch: 
     monkeypatch.setenv(COUNT_FILE, str(count_file.parent / "missing" / "counted"))
     status, _, body = call("POST", "/count", b'{"id": "x"}')
     assert status == "500 Internal Server Error"
-    assert b"MOORING_LOAD_COUNT_FILE=" in body
+    assert b"LOAD_COUNT_FILE=" in body
     assert b"No such file or directory" in body
     monkeypatch.delenv(COUNT_FILE)
-    assert b"MOORING_LOAD_COUNT_FILE is not set" in call("POST", "/count", b'{"id": "x"}')[2]
+    assert b"LOAD_COUNT_FILE is not set" in call("POST", "/count", b'{"id": "x"}')[2]
 
 
 def test_the_other_routes() -> None:

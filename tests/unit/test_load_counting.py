@@ -151,6 +151,18 @@ def test_the_longest_pause_belongs_to_the_operations_in_it(tmp_path: Path) -> No
     assert [operation["unfinished"] for operation in operations] == [False, True]
 
 
+def test_a_pause_lies_between_two_answers_unless_there_never_was_one(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, 30)
+    recorder.finish(outcome(0, 3))  # the first answer ends no pause
+    recorder.finish(outcome(3, 3.5))
+    recorder.close(4)
+    assert recorder.longest_pause == (0.5, 3)
+    silent = Recorder(tmp_path, 30)
+    silent.finish(outcome(0, 3, "timeout"))
+    silent.close(4)
+    assert silent.longest_pause == (4, 0)
+
+
 def test_rows_end_at_marks_and_add_up(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, 30)
     recorder.finish(outcome(0, 0.04))

@@ -117,6 +117,11 @@ def test_a_plot_of_little(timeline: list[dict[str, Any]]) -> None:
     ElementTree.fromstring(svg(timeline, []))  # noqa: S314 - of our own making
 
 
+def test_short_rows_at_marks_are_no_points_of_their_own() -> None:
+    timeline = [row(0), row(0.1) | {"span": 0.03}, row(0.13, requests=0) | {"span": 0.07}, row(0.2)]
+    assert [round(point.rate) for point in columns(timeline)] == [100, 100, 100]
+
+
 def test_a_line_is_broken_where_nothing_was_answered() -> None:
     timeline = [row(0), row(0.1), row(0.2, p99=None), row(0.3), row(0.4)]
     root = ElementTree.fromstring(svg(timeline, []))  # noqa: S314 - of our own making

@@ -1,6 +1,6 @@
 """The counting application: a WSGI application (PEP 3333) that keeps a line for each POST that it does.
 
-    MOORING_LOAD_COUNT_FILE=/path/to/counted   where the ids go; each worker appends, nobody truncates
+    LOAD_COUNT_FILE=/path/to/counted   where the ids go; each worker appends, nobody truncates
     MOORING_RELEASE                            named by /pid and in the header X-Load-Worker, if it is set
 
 `GET /` answers 200 (the smoke path), `POST /count` with `{"id": "…"}` appends the id and echoes it, `GET
@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 from urllib.parse import parse_qs
 
-COUNT_FILE: Final = "MOORING_LOAD_COUNT_FILE"
+COUNT_FILE: Final = "LOAD_COUNT_FILE"
 SMOKE_BODY: Final = b"mooring-load\n"
 _SLOWEST: Final = 60_000
 _LONGEST_BODY: Final = 4096

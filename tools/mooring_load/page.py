@@ -11,26 +11,47 @@ from mooring_load.run import spotless
 
 _FAILURES_SHOWN: Final = 200
 _STYLE: Final = """
-:root { color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --faint: #6a737d; --grid: #e3e6ea; --band:
-#dbe7f6;
-  --rate: #2458a6; --p50: #2a8f5b; --p99: #c77700; --longest: #b9a3d6; --failed: #c62828; }
-@media (prefers-color-scheme: dark) { :root { --ground: #14171b; --ink: #e5e8ec; --faint: #97a1ac; --grid:
-#2a3037;
-  --band: #22344d; --rate: #7db0f5; --p50: #5fcf94; --p99: #f0a640; --longest: #7d68a3; --failed: #ff6b6b; } }
-body { background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; margin: 2rem auto;
-max-width: 1140px; padding: 0 1rem; } h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem;
-margin-top: 2rem; } .verdict { font-weight: 600; } .verdict.bad, td.bad { color: var(--failed); } .faint {
-color: var(--faint); } svg { width: 100%; height: auto; } svg text { fill: var(--faint); font-size: 12px; }
-svg .name { fill: var(--ink); font-weight: 600; } svg .tick { text-anchor: end; } svg .second, svg .number {
-text-anchor: middle; } svg .number { fill: var(--ink); } .grid { stroke: var(--grid); } .band { fill:
-var(--band); opacity: .6; } .line { fill: none; stroke-width: 1.4; } .line.rate { stroke: var(--rate); }
-.line.p50 { stroke: var(--p50); } .line.p99 { stroke: var(--p99); } .line.longest { stroke: var(--longest); }
-rect.failed { fill: var(--failed); } .key span { margin-right: 1.2rem; } .key i { display: inline-block;
-height: 3px; margin-right: .4rem; vertical-align: middle; width: 18px; } .wide { overflow-x: auto; } table {
-border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; } th, td { border-bottom: 1px
-solid var(--grid); padding: .3rem .6rem; text-align: right; white-space: nowrap; } th:first-child,
-td:first-child { text-align: left; } ul { padding-left: 1.2rem; } .failures { font: 12.5px/1.5 ui-monospace,
-monospace; overflow-wrap: anywhere; }
+:root {
+  color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --faint: #6a737d; --grid: #e3e6ea; --band: #dbe7f6;
+  --rate: #2458a6; --p50: #2a8f5b; --p99: #c77700; --longest: #b9a3d6; --failed: #c62828;
+}
+@media (prefers-color-scheme: dark) {
+  :root {
+    --ground: #14171b; --ink: #e5e8ec; --faint: #97a1ac; --grid: #2a3037; --band: #22344d;
+    --rate: #7db0f5; --p50: #5fcf94; --p99: #f0a640; --longest: #7d68a3; --failed: #ff6b6b;
+  }
+}
+body {
+  background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
+  margin: 2rem auto; max-width: 1140px; padding: 0 1rem;
+}
+h1 { font-size: 1.5rem; margin-bottom: 0; }
+h2 { font-size: 1.1rem; margin-top: 2rem; }
+.verdict { font-weight: 600; }
+.verdict.bad, td.bad { color: var(--failed); }
+.faint { color: var(--faint); }
+svg { height: auto; width: 100%; }
+svg text { fill: var(--faint); font-size: 12px; }
+svg .name { fill: var(--ink); font-weight: 600; }
+svg .tick { text-anchor: end; }
+svg .second, svg .number { text-anchor: middle; }
+svg .number { fill: var(--ink); }
+.grid { stroke: var(--grid); }
+.band { fill: var(--band); opacity: .6; }
+.line { fill: none; stroke-width: 1.4; }
+.line.rate { stroke: var(--rate); }
+.line.p50 { stroke: var(--p50); }
+.line.p99 { stroke: var(--p99); }
+.line.longest { stroke: var(--longest); }
+rect.failed { fill: var(--failed); }
+.key span { margin-right: 1.2rem; }
+.key i { display: inline-block; height: 3px; margin-right: .4rem; vertical-align: middle; width: 18px; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
+th, td { border-bottom: 1px solid var(--grid); padding: .3rem .6rem; text-align: right; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; }
+ul { padding-left: 1.2rem; }
+.failures { font: 12.5px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
 """
 _KEY: Final = (
     ("rate", "requests/s"),

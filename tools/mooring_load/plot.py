@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
+from mooring_load.recorder import TICK
+
 WIDTH: Final = 1120
 LEFT: Final = 64
 RIGHT: Final = 12
@@ -45,9 +47,20 @@ class Panel:
 
 
 def columns(timeline: list[dict[str, Any]], most: int = COLUMNS) -> list[Column]:
-    """Join neighbouring rows so that no more than about `most` columns remain."""
-    size = max(1, math.ceil(len(timeline) / most))
-    return [_joined(timeline[place : place + size]) for place in range(0, len(timeline), size)]
+    """Join neighbouring rows so that at most `most` columns remain, each of about the usual span or longer.
+
+    The short rows that end at marks are joined as well: the rate of a few milliseconds is noise.
+    """
+    seconds = sum(row["span"] for row in timeline)
+    least = max(0.8 * TICK, seconds / most)
+    joined: list[Column] = []
+    chunk: list[dict[str, Any]] = []
+    for row in timeline:
+        chunk.append(row)
+        if sum(row["span"] for row in chunk) >= least:
+            joined.append(_joined(chunk))
+            chunk = []
+    return [*joined, _joined(chunk)] if chunk else joined
 
 
 def svg(timeline: list[dict[str, Any]], operations: list[dict[str, Any]]) -> str:

@@ -67,7 +67,7 @@ class Recorder:
         self.connections: Counter[str] = Counter()
         self.longest_pause = (0.0, 0.0)
         self.longest_lag = 0.0
-        self._last_right = 0.0
+        self._last_right: float | None = None
         self._row = _Row(0.0)
         self._quiet_rows: deque[tuple[float, float, Histogram]] = deque()
 
@@ -98,7 +98,9 @@ class Recorder:
         (self._row.busy if operations else self._row.quiet).add(latency)
         if outcome.holder is not None:
             self.holders[outcome.holder] += 1
-        self._note_pause(outcome.ended)
+        if self._last_right is not None:
+            self._note_pause(self._last_right, outcome.ended)
+        self._last_right = outcome.ended
 
     def fail(self, outcome: Outcome) -> None:
         """Count a failure: of a request, or of one counted as right before unasked bytes came behind it."""
@@ -157,11 +159,11 @@ class Recorder:
             self._quiet_rows.append((now, span, row.quiet))
         while self._quiet_rows and self._quiet_rows[0][0] < now - BEFORE:
             self._quiet_rows.popleft()
-        self.operations.forget(min(self._last_right, now - self._longest_request))
+        self.operations.forget(min(self._last_right or 0.0, now - self._longest_request))
 
     def close(self, now: float) -> None:
         """End the last row, the last pause and the operations that still go on; write everything out."""
-        self._note_pause(now)
+        self._note_pause(self._last_right or 0.0, now)
         self.cut(now)
         self.operations.finish(now)
         for file in (self._timeline, self._failure_lines, self._posts):
@@ -190,13 +192,12 @@ class Recorder:
             "operations": [operation.figures() for operation in self.operations.all],
         }
 
-    def _note_pause(self, now: float) -> None:
-        pause = now - self._last_right
+    def _note_pause(self, since: float, now: float) -> None:
+        pause = now - since
         if pause > self.longest_pause[0]:
-            self.longest_pause = (pause, self._last_right)
-        for operation in self.operations.during(self._last_right, now):
+            self.longest_pause = (pause, since)
+        for operation in self.operations.during(since, now):
             operation.longest_pause = max(operation.longest_pause, pause)
-        self._last_right = now
 
 
 def _opened(path: Path) -> TextIO:
