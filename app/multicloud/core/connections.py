@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
+import http.client
+import io
 import socket
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.response import HTTPResponse
+from urllib3.util.response import assert_header_parsing
+
+
+class _Reader(io.BufferedReader):
+    """What a connection sends, with a note of whether the latest line was the connection's end."""
+
+    ended = False
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        line = super().readline(size)
+        self.ended = not line
+        return line
+
+
+class _Response(http.client.HTTPResponse):
+    """A response that must have a whole head: http.client takes a connection's end, or nonsense, for a head's end."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
+        super().__init__(sock, *arguments, **options)
+        self.fp: _Reader = _Reader(cast("io.BufferedReader", self.fp).detach())
+
+    def begin(self) -> None:
+        reader = self.fp
+        super().begin()
+        if reader.ended:
+            raise http.client.IncompleteRead(b"")
+        assert_header_parsing(self.msg)
+        if self.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
+            raise http.client.UnknownTransferEncoding
 
 
 class Fields(dict[str, str]):
@@ -29,6 +60,7 @@ class Fields(dict[str, str]):
 class KeptConnection(HTTPConnection):
     """A connection that may be used again, but for a limited time."""
 
+    response_class = _Response
     idle_limit = 0.0
     """Seconds after which it is not used again."""
     received_on: socket.socket | None = None

@@ -142,13 +142,14 @@ def _location(received: Received, url: str) -> str | None:
     location = next((value for name, value in received.fields if name.lower() == "location"), None)
     if location is None:
         return None
-    target = visible(urljoin(url, location.strip())).partition("#")[0]
     try:
+        said = urlsplit(location.strip())
+        target = visible(urljoin(url, location.strip())).partition("#")[0]
         parts = urlsplit(target)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    return target if sound else None
+    return target if sound and bool(said.scheme) <= bool(said.netloc) else None
 
 
 class _Body:

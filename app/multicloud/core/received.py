@@ -114,7 +114,8 @@ class Received:
         before = source.gettimeout()
         source.settimeout(0)
         try:
-            if original.fp.peek(1):  # bytes that were received with the last ones
+            # What came with the last bytes: the line end of a chunk is no beginning of the next one.
+            if original.fp.peek(1).strip(b"\r\n"):
                 return False
         except OSError:
             pass  # TLS tells by an error that there is nothing more

@@ -1,0 +1,238 @@
+"""check_vim_capacity: side by side, in the order asked, whoever fails is left out."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from contract.stage import JSON, PREFIX, Client, text_of
+from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
+from upstream.wire import Seen, Wire
+
+V0, V1 = f"{PREFIX}/v0/check_vim_capacity", f"{PREFIX}/v1/check_vim_capacity"
+ROOM = respond_json({"result": True})
+
+
+@pytest.fixture(autouse=True)
+def regions(aai: Upstream, msb: Upstream) -> None:
+    """A&AI knows r0 to r9 of the owner, and all of them have room."""
+    msb.reply = ROOM
+    known: dict[tuple[str, str], Any] = {("owner", f"r{number}"): region() for number in range(10)}
+    known["owner", "azure"] = region("azure", "1.0")
+    known["owner", "alien"] = region("alien")
+    aai.reply = region_reply(known)
+
+
+def by_region(replies: dict[str, Reply], otherwise: Reply = ROOM) -> Reply:
+    """Reply as the named regions' drivers."""
+
+    def reply(seen: Seen, wire: Wire) -> None:
+        name = seen.target.split("/capacity_check")[0].replace("_", "/").split("/")[-1]
+        replies.get(name, otherwise)(seen, wire)
+
+    return reply
+
+
+def ask(api: Client, path: str, request: object) -> Any:
+    got = api.request("POST", path, {"Content-Type": "application/json"}, json.dumps(request).encode())
+    assert (got.status, got.value("Content-Type")) == (200, JSON)
+    return json.loads(got.body)
+
+
+def entry(name: str, **more: object) -> dict[str, object]:
+    return {"cloud-owner": "owner", "cloud-region-id": name, **more}
+
+
+def test_v0(api: Client, msb: Upstream) -> None:
+    msb.reply = by_region({"r1": respond_json({"result": False})})
+    wanted = {
+        "vCPU": 4,
+        "Memory": 8.5,
+        "Storage": "500",
+        "Other": 1,
+        "VIMs": ["owner_r0", "owner_r1", "owner_r2"],
+    }
+    got = api.request("POST", V0, {}, json.dumps(wanted).encode())
+    assert text_of(got) == (200, JSON, '{"VIMs":["owner_r0","owner_r2"]}')
+    assert {seen.target for seen in msb.seen} == {
+        f"/api/multicloud-pike/v0/owner_r{number}/capacity_check" for number in range(3)
+    }
+    for seen in msb.seen:
+        assert (seen.method, json.loads(seen.body)) == ("POST", {"vCPU": 4, "Memory": 8.5, "Storage": "500"})
+        assert seen.value("Content-Type") == JSON
+
+
+def test_v1(api: Client, msb: Upstream) -> None:
+    msb.reply = by_region(
+        {
+            "r0": respond_json({"result": True, "AZs": [{"name": "a"}]}),
+            "r1": respond_json({"result": 0, "AZs": [1]}),
+        }
+    )
+    vims = [entry("r0", note="kept"), entry("r1"), entry("azure", AZs="old")]
+    assert ask(api, V1, {"VIMs": vims}) == {
+        "VIMs": [entry("r0", note="kept", AZs=[{"name": "a"}]), entry("azure", AZs=[])]
+    }
+    assert {seen.target for seen in msb.seen} == {
+        "/api/multicloud-pike/v1/owner/r0/capacity_check",
+        "/api/multicloud-pike/v1/owner/r1/capacity_check",
+        "/api/multicloud-azure/v1/owner/azure/capacity_check",
+    }
+
+
+@pytest.mark.parametrize("path", [V0, V1])
+@pytest.mark.parametrize("body", [{}, {"VIMs": []}, {"vCPU": 1}])
+def test_nothing_to_ask(api: Client, msb: Upstream, path: str, body: object) -> None:
+    assert ask(api, path, body) == {"VIMs": []}
+    assert not msb.seen
+
+
+def test_what_is_missing_is_zero(api: Client, msb: Upstream) -> None:
+    ask(api, V0, {"VIMs": ["owner_r0"], "Memory": None})
+    assert json.loads(msb.only().body) == {"vCPU": 0, "Memory": None, "Storage": 0}
+
+
+def test_order_and_doubles_are_kept(api: Client, msb: Upstream) -> None:
+    names = ["owner_r3", "owner_r1", "owner_r3", "owner_r9", "owner_r0", "owner_r1"] * 10
+    assert ask(api, V0, {"VIMs": names}) == {"VIMs": names}
+    assert len(msb.seen) == 60
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        respond_json({"result": False}),
+        respond_json({"result": ""}),
+        respond_json({"result": None}),
+        respond_json({}),
+        respond_json([{"result": True}]),
+        respond_json(True),
+        respond(200, b'{"result": true'),
+        respond(200, b"[" * 100_000),
+        respond(200, b" " * (1 << 20) + b'{"result": true}'),
+        *(respond_json({"result": True}, status) for status in (201, 202, 203, 206, 302, 400, 404, 500)),
+        respond(204),
+        drop,
+        raw(b"", "reset"),
+        raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b'{"result": true}'),
+        chunked(b'{"result": true}', end=False),
+        raw(b"nonsense\r\n\r\n"),
+    ],
+)
+def test_whoever_fails_is_left_out(api: Client, msb: Upstream, reply: Reply) -> None:
+    msb.reply = by_region({"r1": reply})
+    assert ask(api, V0, {"VIMs": ["owner_r0", "owner_r1", "owner_r2"]}) == {"VIMs": ["owner_r0", "owner_r2"]}
+    assert ask(api, V1, {"VIMs": [entry("r1"), entry("r0")]}) == {"VIMs": [entry("r0", AZs=[])]}
+
+
+@pytest.mark.parametrize("truthy", [True, 1, "no", [0], {"a": 1}])
+def test_any_truth_is_room(api: Client, msb: Upstream, truthy: object) -> None:
+    msb.reply = respond_json({"result": truthy})
+    assert ask(api, V0, {"VIMs": ["owner_r0"]}) == {"VIMs": ["owner_r0"]}
+
+
+@pytest.mark.parametrize(
+    "vim", ["owner_unknown", "owner_alien", "owner", "_", "", "a b_c", "owner_r0/x", "owner_r0\n"]
+)
+def test_regions_that_cannot_be_asked_v0(api: Client, msb: Upstream, vim: str) -> None:
+    assert ask(api, V0, {"VIMs": [vim, "owner_r0"]}) == {"VIMs": ["owner_r0"]}
+    assert len(msb.seen) == 1
+
+
+@pytest.mark.parametrize("vim", [None, 1, True, ["owner_r0"], {"vim": "owner_r0"}])
+def test_odd_entries_v0(api: Client, msb: Upstream, vim: object) -> None:
+    assert ask(api, V0, {"VIMs": [vim, "owner_r0"]}) == {"VIMs": ["owner_r0"]}
+
+
+@pytest.mark.parametrize("name", ["unknown", "alien", "", "../r0", "r0?", None, 7, ["r0"]])
+def test_regions_that_cannot_be_asked_v1(api: Client, msb: Upstream, name: Any) -> None:
+    assert ask(api, V1, {"VIMs": [entry(name), entry("r0")]}) == {"VIMs": [entry("r0", AZs=[])]}
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "Expecting value: line 1 column 1 (char 0)"),
+        (b"{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
+        (b"vCPU=1", "Expecting value: line 1 column 1 (char 0)"),
+        (b'{"vCPU": NaN}', "NaN is no JSON value"),
+        (b"[" * 100_000, "is nested too deeply"),
+        (b"[]", "is not a JSON object"),
+        (b'"VIMs"', "is not a JSON object"),
+        (b"null", "is not a JSON object"),
+        (b"1", "is not a JSON object"),
+        (b'{"VIMs": {}}', "has VIMs that are not a list"),
+        (b'{"VIMs": "owner_r0"}', "has VIMs that are not a list"),
+        (b'{"VIMs": null}', "has VIMs that are not a list"),
+    ],
+)
+@pytest.mark.parametrize("path", [V0, V1])
+def test_unusable_body(api: Client, msb: Upstream, path: str, body: bytes, reason: str) -> None:
+    got = api.request("POST", path, {"Content-Type": "application/json"}, body)
+    assert text_of(got) == (
+        400,
+        JSON,
+        json.dumps({"error": f"Invalidate request body {reason}."}, separators=(",", ":")),
+    )
+    assert not msb.seen
+
+
+def test_unusable_bytes(api: Client) -> None:
+    got = api.request("POST", V0, {}, b"\xff\xfe\xfd")
+    assert (got.status, got.value("Content-Type")) == (400, JSON)
+    assert json.loads(got.body)["error"].startswith("Invalidate request body ")
+
+
+@pytest.mark.parametrize(
+    "vim",
+    ["owner_r0", None, 1, [], {}, {"cloud-owner": "owner"}, {"cloud-region-id": "r0"}, {"Cloud-Owner": "o"}],
+)
+def test_v1_entries_need_their_keys(api: Client, msb: Upstream, vim: object) -> None:
+    got = api.request("POST", V1, {}, json.dumps({"VIMs": [entry("r0"), vim]}).encode())
+    reason = "Invalidate request body has a VIM without cloud-owner and cloud-region-id."
+    assert text_of(got) == (400, JSON, f'{{"error":"{reason}"}}')
+    assert not msb.seen
+
+
+def test_half_a_character_comes_back(api: Client) -> None:
+    got = api.request("POST", V1, {}, json.dumps({"VIMs": [entry("r0", note="\ud800é")]}).encode())
+    assert got.status == 200
+    assert json.loads(got.body) == {"VIMs": [entry("r0", note="\ud800é", AZs=[])]}
+
+
+def test_a_body_of_limited_length(api_with: Callable[..., Client], msb: Upstream) -> None:
+    api = api_with(capacity_body="1000")
+    body = json.dumps({"VIMs": ["owner_r0"]}).encode()
+    assert api.request("POST", V0, {}, body.ljust(1000)).status == 200
+    expected = (413, JSON, '{"error":"Invalidate request body longer than 1000 bytes."}')
+    assert text_of(api.request("POST", V0, {}, body.ljust(1001))) == expected
+    assert text_of(api.request("POST", V0, {"Transfer-Encoding": "chunked"}, body.ljust(1001))) == expected
+
+
+@pytest.mark.parametrize(("parallel", "together"), [("8", 8), ("3", 3), ("1", 1)])
+def test_side_by_side(api_with: Callable[..., Client], msb: Upstream, parallel: str, together: int) -> None:
+    """All of the regions that may be asked at once wait for each other; none of the rest has come by then."""
+    api = api_with(capacity_parallel=parallel)
+    waiting = threading.Condition()
+    arrived, opened = 0, False
+    most = 0
+
+    def reply(seen: Seen, wire: Wire) -> None:
+        nonlocal arrived, opened, most
+        with waiting:
+            arrived += 1
+            most = max(most, arrived) if not opened else most
+            if arrived == together:
+                opened = True
+            waiting.notify_all()
+            assert waiting.wait_for(lambda: opened, 30)
+        ROOM(seen, wire)
+
+    msb.reply = reply
+    names = [f"owner_r{number}" for number in range(8)]
+    assert ask(api, V0, {"VIMs": names}) == {"VIMs": names}
+    assert most == together

@@ -1,0 +1,148 @@
+"""Redirects of MSB are followed, at most five times, and never take credentials to another host."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from contract.stage import HTML, PREFIX, Client
+from upstream.server import Reply, Upstream, chunked, respond
+from upstream.wire import Seen, Wire
+
+PATH = f"{PREFIX}/v0/owner_region/x"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Upstream]:
+    """Another host that a redirect can lead to."""
+    other = Upstream()
+    yield other
+    other.close()
+
+
+def redirect(status: int, location: str, then: Reply | None = None) -> Reply:
+    """Redirect the first request; answer others with ``then``."""
+    last = then or respond(200, b"there", ("X-There", "1"))
+
+    def reply(seen: Seen, wire: Wire) -> None:
+        if seen.target.startswith("/there"):
+            last(seen, wire)
+        else:
+            respond(status, b"moved", ("Location", location))(seen, wire)
+
+    return reply
+
+
+@pytest.mark.parametrize(
+    ("location", "target"),
+    [
+        ("{url}/there", "/there"),
+        ("/there", "/there"),
+        ("/there?a=%2f&b", "/there?a=%2f&b"),
+        ("/there/%7e%2F#part", "/there/%7e%2F"),
+        ("/there/caf\xe9", "/there/caf%E9"),
+        ("//{host}/there", "/there"),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_followed(api: Client, msb: Upstream, status: int, location: str, target: str) -> None:
+    msb.reply = redirect(status, location.format(url=msb.url, host=msb.url[7:]))
+    got = api.request("GET", PATH, {"X-Auth-Token": "t"})
+    assert (got.status, got.body, got.value("X-There")) == (200, b"there", "1")
+    assert [seen.target for seen in msb.seen][1:] == [target]
+    assert msb.seen[1].value("X-Auth-Token") == "t"
+
+
+@pytest.mark.parametrize(
+    ("status", "method", "then", "body"),
+    [
+        (301, "POST", "POST", b"{}"),
+        (302, "POST", "GET", b""),
+        (303, "POST", "GET", b""),
+        (307, "POST", "POST", b"{}"),
+        (308, "PUT", "PUT", b"{}"),
+        (302, "PUT", "GET", b""),
+        (303, "DELETE", "GET", b""),
+        (307, "DELETE", "DELETE", b""),
+        (302, "HEAD", "HEAD", b""),
+        (303, "HEAD", "HEAD", b""),
+    ],
+)
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_method(
+    api: Client, msb: Upstream, status: int, method: str, then: str, body: bytes, framing: str
+) -> None:
+    msb.reply = redirect(status, "/there")
+    sent = b"{}" if method in ("POST", "PUT") else None
+    fields = {"Content-Type": "application/json"} if sent else {}
+    if sent and framing == "chunked":
+        fields["Transfer-Encoding"] = "chunked"
+    assert api.request(method, PATH, fields, sent).status == 200
+    first, second = msb.seen
+    assert (first.method, first.body) == (method, sent or b"")
+    assert (second.method, second.body) == (then, body)
+    assert second.value("Content-Type") == ("application/json" if body else None)
+
+
+@pytest.mark.parametrize("redirects", [5, 6])
+def test_at_most_five(api: Client, msb: Upstream, redirects: int) -> None:
+    def reply(seen: Seen, wire: Wire) -> None:
+        number = len(msb.seen)
+        last = respond(200, b"there")
+        (respond(302, b"moved", ("Location", f"/{number}")) if number <= redirects else last)(seen, wire)
+
+    msb.reply = reply
+    got = api.request("GET", PATH)
+    assert len(msb.seen) == 6
+    expected = (200, b"there") if redirects == 5 else (302, b"moved")
+    assert (got.status, got.body) == expected
+    assert got.value("Location") is None
+
+
+@pytest.mark.parametrize(
+    "location", [None, "", "ftp://127.0.0.1/x", "http://", "http://[::1", "http://h:99999/", "mailto:a"]
+)
+def test_led_nowhere(api: Client, msb: Upstream, location: str | None) -> None:
+    msb.reply = respond(302, b"moved", *([] if location is None else [("Location", location)]))
+    got = api.request("GET", PATH)
+    if location == "":  # a relative reference to the same target (RFC 3986, section 4.4)
+        assert len(msb.seen) == 6
+    else:
+        assert len(msb.seen) == 1
+    assert (got.status, got.body, got.value("Content-Type")) == (302, b"moved", HTML)
+
+
+@pytest.mark.parametrize("status", [302, 307])
+def test_credentials_stay_here(api: Client, msb: Upstream, elsewhere: Upstream, status: int) -> None:
+    msb.reply = redirect(status, f"{elsewhere.url}/there")
+    elsewhere.reply = respond(200, b"there")
+    fields = {"Authorization": "Basic eA==", "Cookie": "a=1", "X-Auth-Token": "t", "X-Kept": "1"}
+    got = api.request("GET", PATH, fields)
+    assert (got.status, got.body) == (200, b"there")
+    assert msb.only().value("Authorization") == "Basic eA=="
+    seen = elsewhere.only()
+    assert (seen.value("Authorization"), seen.value("Cookie"), seen.value("X-Kept")) == (None, None, "1")
+    assert seen.value("Host") == elsewhere.url[7:]
+
+
+def test_a_long_body_is_not_sent_again(api: Client, msb: Upstream) -> None:
+    msb.reply = redirect(307, "/there")
+    got = api.request("POST", PATH, {}, b"x" * 70_000)
+    assert (got.status, got.body, len(msb.seen)) == (307, b"moved", 1)
+    msb.reset()
+    msb.reply = redirect(303, "/there")
+    assert api.request("POST", PATH, {}, b"x" * 70_000).body == b"there"
+
+
+def test_the_body_of_a_redirect_does_not_matter(api: Client, msb: Upstream) -> None:
+    def reply(seen: Seen, wire: Wire) -> None:
+        if seen.target == "/there":
+            respond(200, b"there")(seen, wire)
+        else:
+            wire.send(b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 99999999\r\n\r\n")
+
+    msb.reply = reply
+    assert api.request("GET", PATH).body == b"there"
+    msb.reply = redirect(302, "/there", chunked(b"there"))
+    assert api.request("GET", PATH).body == b"there"
