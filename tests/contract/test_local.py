@@ -26,7 +26,7 @@ def test_vim_types(api: Client, version: str) -> None:
 def test_swagger(api: Client) -> None:
     got = api.request("GET", f"{PREFIX}/v0/swagger.json")
     assert (got.status, got.value("Content-Type")) == (200, "application/json")
-    assert json.loads(got.body)["info"] == {"title": "MultiVIM Service rest API", "version": "1.0.0"}
+    assert json.loads(got.body)["info"]["title"] == "MultiVIM Service rest API"
 
 
 @pytest.mark.parametrize("path", ["/v0/vim_types", "/v1/vim_types", "/v0/swagger.json"])
