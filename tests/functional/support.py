@@ -82,7 +82,7 @@ def alive(pid: int) -> bool:
     """Tell whether the process runs (a zombie does not)."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # before and while it is read
         return False
 
 
@@ -203,8 +203,15 @@ class Supervisord:
         """Reload it: `supervisorctl reload` ends all processes and starts anew in the same process."""
         times = self.log().count("supervisord started with pid")
         self.ctl("reload")
-        until(lambda: self.log().count("supervisord started with pid") > times, "supervisord has reloaded")
+        until(
+            lambda: self.wake() or self.log().count("supervisord started with pid") > times, "it has reloaded"
+        )
         self.wait()
+
+    def wake(self) -> None:
+        """Have it look at its children now: unasked, it does so once a second."""
+        with contextlib.suppress(OSError, xmlrpc.client.Error):
+            self.rpc.supervisor.getState()
 
     def log(self) -> str:
         """Return supervisord's own log."""
@@ -239,11 +246,10 @@ class Supervisord:
         with contextlib.suppress(OSError, xmlrpc.client.Error):
             pids = [self.pid, *(info["pid"] for info in self.rpc.supervisor.getAllProcessInfo())]
             self.rpc.supervisor.shutdown()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(DEADLINE)
         end = time.monotonic() + DEADLINE
-        while any(alive(pid) for pid in pids if pid) and time.monotonic() < end:
+        while (self.process.poll() is None or any(map(alive, filter(None, pids)))) and time.monotonic() < end:
             time.sleep(0.02)
+            self.wake()
         for pid in filter(alive, (self.process.pid, *filter(None, pids))):
             os.kill(pid, signal.SIGKILL)
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from functional.support import DEADLINE, Supervisord, free_port
+from functional.support import Supervisord, free_port
+from mooring.control import __main__ as control
 
 APPLICATIONS = Path(__file__).with_name("applications.py")
+
+
+class Said(NamedTuple):
+    """What a command has printed."""
+
+    stdout: str
+    stderr: str
 
 
 @dataclass
@@ -58,22 +67,23 @@ class Instance:
         pairs = [f'MOORING_{name.upper()}="{value}"' for name, value in values.items()]
         pairs.append(f'PYTHONPATH="{self.server.environ["PYTHONPATH"]}:{APPLICATIONS.parent}"')
         command = f"{sys.executable} -W ignore -m mooring.{module}"
-        options = {"startsecs": 1, "environment": ",".join(pairs), **options}
+        options = {"startsecs": 0, "environment": ",".join(pairs), **options}
         self.server.program(f"{self.name}-{part}", self.url, command, **options)
 
-    def control(self, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-        """Run `python -m mooring.control`; its exit status must be the one that is given."""
-        command = [str(self.server.python), "-m", "mooring.control", "--json", "--server", self.server.url]
-        done = subprocess.run(
-            [*command, "--run-dir", str(self.run_dir), *words],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=2 * DEADLINE,
-            env=self.server.environ,
-        )
-        assert done.returncode == status, f"{words}: {done.stdout}{done.stderr}\n{self.server.output()}"
-        return done
+    def control(self, *words: str, status: int = 0) -> Said:
+        """Run the command line of `mooring.control`; its exit status must be the one that is given.
+
+        In this process, which saves a third of a second each time; test_control.py runs it as a command, too.
+        """
+        out, err = io.StringIO(), io.StringIO()
+        options = ["--json", "--server", self.server.url, "--run-dir", str(self.run_dir)]
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            try:
+                code = control.main([*options, *words])
+            except SystemExit as end:  # argparse
+                code = int(end.code or 0)
+        assert code == status, f"{words}: {out.getvalue()}{err.getvalue()}\n{self.server.output()}"
+        return Said(out.getvalue(), err.getvalue())
 
     def control_json(self, *words: str) -> Any:
         """Run it and return its JSON."""

@@ -83,7 +83,7 @@ def test_a_worker_that_goes_on_when_it_is_asked_for_its_stack_is_left_alone(inst
 def test_a_worker_that_computes_is_left_alone(instance: Instance) -> None:
     """It is silent for several times the timeout, and gives its answer after that."""
     pids = instance.server.pids("api-blue")
-    with Request(instance, "/burn?6") as request:
+    with Request(instance, "/burn?4") as request:
         until(lambda: "and is left alone: it computes" in bootstrap_log(instance), "the watchdog sees it")
         assert request.reply().startswith(b"HTTP/1.1 200")
     assert instance.server.pids("api-blue") == pids

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,7 +150,7 @@ def test_the_gate_says_so_when_a_worker_gives_no_stack(instance: Instance) -> No
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert "1 of 2 workers of api-blue became ready within 1 s" in refusal
-    assert "it gave none: it is stopped, or ignores SIGUSR1" in refusal
+    assert "it is stopped, as by SIGSTOP, and can give no stack" in refusal
 
 
 # restart, status, and the rest
@@ -180,7 +181,7 @@ def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Inst
     copy.write_text("raise RuntimeError('broken since')")
     second = instance.server.pids("api-green")[1]
     says = instance.control("restart", "--instance", "api", status=1).stderr
-    assert "0 of 2 workers restarted; api-green:0 is " in says
+    assert "0 of 2 workers restarted; api-green:0 " in says
     assert "broken since" in says
     assert alive(second)
     assert ask(("127.0.0.1", instance.port)) == str(second)
@@ -229,7 +230,30 @@ def test_check_file(supervisord: Supervisord) -> None:
     assert str(path) in says
 
 
-def test_usage(supervisord: Supervisord) -> None:
-    instance = Instance(supervisord)
-    assert "usage:" in instance.control("gate", "--colour", "red", status=2).stderr
-    assert json.loads(instance.control("check-file", str(supervisord.folder / "supervisord.conf")).stdout)
+def test_the_command_itself(instance: Instance) -> None:
+    """`python -m mooring.control`, for people: text on stdout, the reason of a refusal on stderr."""
+    instance.gate("blue")
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "mooring.control", "--server", instance.server.url, *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=60, env=instance.server.environ
+        )
+
+    done = run("--run-dir", str(instance.run_dir), "status", "--instance", "api")
+    assert (done.returncode, done.stderr) == (0, "")
+    first, *workers = done.stdout.splitlines()
+    assert first == f"api  {instance.url}  (bound by supervisord; api-blue)"
+    assert [line.split()[:5] for line in workers] == [
+        [f"api-blue:{n}", "RUNNING", "pid", str(pid), "ready"]
+        for n, pid in enumerate(instance.server.pids("api-blue"))
+    ]
+    done = run("status", "--instance", "api")
+    assert (done.returncode, done.stderr) == (
+        1,
+        "--run-dir is missing: the instance's folder of private sockets\n",
+    )
+    done = run("gate", "--colour", "red")
+    assert done.returncode == 2
+    assert "usage: python -m mooring.control gate" in done.stderr
+    assert "wait until N of N workers" in run("gate", "--help").stdout

@@ -23,8 +23,15 @@ def url(port: int) -> str:
 
 
 @pytest.fixture
-def blue(each_supervisord: Supervisord, url: str) -> Supervisord:
+def blue(supervisord: Supervisord, url: str) -> Supervisord:
     """A supervisord that runs two workers of one group, and nothing else."""
+    supervisord.program("api-blue", url, numprocs=2)
+    return supervisord.start()
+
+
+@pytest.fixture
+def each_blue(each_supervisord: Supervisord, url: str) -> Supervisord:
+    """The same, of each version of supervisor that is supported."""
     each_supervisord.program("api-blue", url, numprocs=2)
     return each_supervisord.start()
 
@@ -58,14 +65,14 @@ def test_all_processes_of_all_groups_share_one_socket(each_supervisord: Supervis
         until(lambda pid=pid: sockets_of(pid) == {"0": shared["inode"]}, "fd 0 is the one socket that it has")
 
 
-def test_restart_of_all_workers_refuses_nobody(blue: Supervisord, port: int, url: str) -> None:
-    before, inode = blue.pids("api-blue"), blue.sockets()[url]["inode"]
+def test_restart_of_all_workers_refuses_nobody(each_blue: Supervisord, port: int, url: str) -> None:
+    before, inode = each_blue.pids("api-blue"), each_blue.sockets()[url]["inode"]
     with Visitors(("127.0.0.1", port)) as visitors:
-        blue.ctl("restart", "api-blue:*")
+        each_blue.ctl("restart", "api-blue:*")
         visitors.more()
     assert not visitors.failures
-    assert not set(before) & set(blue.pids("api-blue"))
-    assert blue.sockets()[url]["inode"] == inode
+    assert not set(before) & set(each_blue.pids("api-blue"))
+    assert each_blue.sockets()[url]["inode"] == inode
 
 
 def test_stopped_workers_leave_connections_waiting(blue: Supervisord, port: int) -> None:
@@ -77,14 +84,14 @@ def test_stopped_workers_leave_connections_waiting(blue: Supervisord, port: int)
         assert client.recv(100).startswith(b"HTTP/1.0 200")
 
 
-def test_update_to_another_group_refuses_nobody(blue: Supervisord, port: int, url: str) -> None:
+def test_update_to_another_group_refuses_nobody(each_blue: Supervisord, port: int, url: str) -> None:
     with Visitors(("127.0.0.1", port)) as visitors:
-        blue.remove_program("api-blue")
-        blue.program("api-green", url, numprocs=3)
-        blue.ctl("update")
+        each_blue.remove_program("api-blue")
+        each_blue.program("api-green", url, numprocs=3)
+        each_blue.ctl("update")
         visitors.more()
     assert not visitors.failures
-    assert blue.sockets()[url]["groups"] == ["api-green"]
+    assert each_blue.sockets()[url]["groups"] == ["api-green"]
 
 
 def test_update_of_a_changed_group_refuses_nobody(blue: Supervisord, port: int, url: str) -> None:
@@ -105,15 +112,15 @@ def test_restart_of_the_bootstrap_refuses_nobody(blue: Supervisord, port: int, u
     assert not visitors.failures
 
 
-def test_reload_refuses_nobody(blue: Supervisord, port: int, url: str) -> None:
-    inode, pid = blue.sockets()[url]["inode"], blue.pid
+def test_reload_refuses_nobody(each_blue: Supervisord, port: int, url: str) -> None:
+    inode, pid = each_blue.sockets()[url]["inode"], each_blue.pid
     with Visitors(("127.0.0.1", port)) as visitors:
         for _ in range(2):
-            blue.reload()
+            each_blue.reload()
             visitors.more()
     assert not visitors.failures
-    assert blue.pid == pid
-    assert blue.sockets()[url]["inode"] == inode
+    assert each_blue.pid == pid
+    assert each_blue.sockets()[url]["inode"] == inode
 
 
 def test_reload_with_more_minfds_keeps_the_socket(blue: Supervisord, port: int, url: str) -> None:
@@ -128,15 +135,15 @@ def test_reload_with_more_minfds_keeps_the_socket(blue: Supervisord, port: int, 
     assert blue.sockets()[url]["fd"] >= blue.minfds
 
 
-def test_the_last_group_closes_the_port(blue: Supervisord, port: int, url: str) -> None:
-    blue.program("api-green", url)
-    blue.ctl("update")
+def test_the_last_group_closes_the_port(each_blue: Supervisord, port: int, url: str) -> None:
+    each_blue.program("api-green", url)
+    each_blue.ctl("update")
     for name, still_open in (("api-blue", True), ("api-green", False)):
-        blue.remove_program(name)
-        blue.ctl("update")
-        assert (url in blue.sockets()) == still_open
+        each_blue.remove_program(name)
+        each_blue.ctl("update")
+        assert (url in each_blue.sockets()) == still_open
         assert closed(port) != still_open
-    assert f"socket {url}: closed" in blue.log()
+    assert f"socket {url}: closed" in each_blue.log()
 
 
 def test_a_group_that_leaves_the_configuration_after_its_removal(
@@ -192,11 +199,11 @@ def test_two_instances_on_two_ports(blue: Supervisord, port: int, url: str) -> N
     assert list(blue.sockets()) == [url]
 
 
-def test_ipv6(each_supervisord: Supervisord) -> None:
+def test_ipv6(supervisord: Supervisord) -> None:
     port = free_port(socket.AF_INET6)
-    each_supervisord.program("api-blue", f"tcp://[::1]:{port}")
-    each_supervisord.start()
-    assert ask(("::1", port), socket.AF_INET6) == str(each_supervisord.pids("api-blue")[0])
+    supervisord.program("api-blue", f"tcp://[::1]:{port}")
+    supervisord.start()
+    assert ask(("::1", port), socket.AF_INET6) == str(supervisord.pids("api-blue")[0])
 
 
 def test_ipv6_any_address_serves_ipv4_too(supervisord: Supervisord, port: int) -> None:

@@ -109,21 +109,21 @@ def test_no_descriptor_above_minfds(supervisord: Supervisord, taken: int) -> Non
         assert client.connect_ex(("127.0.0.1", taken)) != 0, "nothing stays bound"
 
 
-def test_unix_socket(each_supervisord: Supervisord) -> None:
-    path = each_supervisord.folder / "api.sock"
-    each_supervisord.program("api-blue", f"unix://{path}", socket_mode="0640")
-    each_supervisord.start()
+def test_unix_socket(supervisord: Supervisord) -> None:
+    path = supervisord.folder / "api.sock"
+    supervisord.program("api-blue", f"unix://{path}", socket_mode="0640")
+    supervisord.start()
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
     with Visitors(str(path), socket.AF_UNIX) as visitors:
-        each_supervisord.program("api-green", f"unix://{path}", socket_mode="0600")
-        each_supervisord.remove_program("api-blue")
-        each_supervisord.ctl("update")
-        each_supervisord.reload()
+        supervisord.program("api-green", f"unix://{path}", socket_mode="0600")
+        supervisord.remove_program("api-blue")
+        supervisord.ctl("update")
+        supervisord.reload()
         visitors.more()
     assert not visitors.failures
     assert stat.S_IMODE(path.stat().st_mode) == 0o600, "the group that was added last"
-    each_supervisord.remove_program("api-green")
-    each_supervisord.ctl("update")
+    supervisord.remove_program("api-green")
+    supervisord.ctl("update")
     assert not path.exists()
 
 

@@ -30,12 +30,12 @@ def private_socket(run_dir: Path, process: Process) -> Path:
     return run_dir / f"{process.full_name.replace(':', '-')}.sock"
 
 
-def ask(run_dir: Path, process: Process, word: str = private.READY) -> Answer:
+def ask(run_dir: Path, process: Process, word: str, timeout: float) -> Answer:
     """Ask the process over its private socket; the answer has the one key `error` when there was none."""
     if not process.pid:
         return {"error": f"it is {process.state}"}
     try:
-        answer = private.ask(private_socket(run_dir, process), word, ASK_TIMEOUT)
+        answer = private.ask(private_socket(run_dir, process), word, timeout)
     except private.NoAnswerError as error:
         return {"error": str(error)}
     if answer.get("pid") != process.pid:
@@ -43,10 +43,10 @@ def ask(run_dir: Path, process: Process, word: str = private.READY) -> Answer:
     return answer
 
 
-def ask_all(run_dir: Path, processes: list[Process], word: str = private.READY) -> list[Answer]:
-    """Ask all of them at once: one that hangs costs ASK_TIMEOUT, not each of them."""
+def ask_all(run_dir: Path, processes: list[Process], word: str, timeout: float = ASK_TIMEOUT) -> list[Answer]:
+    """Ask all of them at once: those that hang cost the timeout (in seconds) once, not each of them."""
     with ThreadPoolExecutor(max_workers=32) as pool:
-        return list(pool.map(lambda process: ask(run_dir, process, word), processes))
+        return list(pool.map(lambda process: ask(run_dir, process, word, timeout), processes))
 
 
 class Watch:
@@ -57,11 +57,16 @@ class Watch:
         self._pids: dict[str, set[int]] = {}
         self._ready: set[tuple[str, int]] = set()
 
-    def look(self, processes: list[Process]) -> list[tuple[Process, str]]:
-        """Return those that are not ready, each with what it lacks. ControlError when one has failed."""
+    def look(self, processes: list[Process], left: float) -> list[tuple[Process, str]]:
+        """Return those that are not ready, each with what it lacks. ControlError when one has failed.
+
+        `left` is how many seconds the caller still has.
+        """
         for process in processes:
             self._refuse_failed(process)
-        answers = ask_all(self._run_dir, processes) if self._run_dir else [{"ready": True}] * len(processes)
+        answers: list[Answer] = [{"ready": True}] * len(processes)
+        if self._run_dir:
+            answers = ask_all(self._run_dir, processes, private.READY, min(ASK_TIMEOUT, max(left, 0.2)))
         lacking = []
         for process, answer in zip(processes, answers, strict=True):
             lack = self._lack(process, answer)
@@ -117,7 +122,7 @@ def gate(
     watch = Watch(run_dir, progress, expected.release)
     processes: list[Process] = []
     lacking: list[tuple[Process, str]] = []
-    for _ in polling(timeout):
+    for left in polling(timeout):
         processes = server.processes(group)
         if not processes:
             raise ControlError(
@@ -125,7 +130,7 @@ def gate(
             )
         if len(processes) != workers:
             raise ControlError(f"{group} has {len(processes)} workers, not {workers}: run update {group}")
-        lacking = watch.look(processes)
+        lacking = watch.look(processes, left)
         if not lacking:
             return processes
     raise _too_late(server, lacking, f"{workers - len(lacking)} of {workers} workers of {group}", timeout)
@@ -137,9 +142,9 @@ def wait_process(
     """Wait until the process is RUNNING and (with a run dir) ready; return it. ControlError as of `gate`."""
     watch = Watch(run_dir, progress)
     lacking: list[tuple[Process, str]] = []
-    for _ in polling(timeout):
+    for left in polling(timeout):
         process = server.process(full_name)
-        lacking = watch.look([process])
+        lacking = watch.look([process], left)
         if not lacking:
             return process
     raise _too_late(server, lacking, f"{full_name} is not, it", timeout)

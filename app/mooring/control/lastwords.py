@@ -33,6 +33,8 @@ def stack_of(server: Server, process: Process) -> str:
 
     The worker registers faulthandler for SIGUSR1: that answers from C, whatever the interpreter is busy with.
     """
+    if _is_stopped(process.pid):
+        return f"{last_words(process)}\n  (it is stopped, as by SIGSTOP, and can give no stack)"
     before = _size(process.log)
     try:
         server.call("supervisor.signalProcess", process.full_name, "USR1")
@@ -44,7 +46,15 @@ def stack_of(server: Server, process: Process) -> str:
         if size > before and size == previous:  # something came, and no more is coming
             return last_words(process)
         previous = size
-    return f"{last_words(process)}\n  (asked for its stack, it gave none: it is stopped, or ignores SIGUSR1)"
+    return f"{last_words(process)}\n  (asked for its stack by SIGUSR1, it gave none within {STACK_TIMEOUT} s)"
+
+
+def _is_stopped(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] == "T"  # proc_pid_stat(5)
 
 
 def _size(log: Path | None) -> int:
