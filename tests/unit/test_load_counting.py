@@ -237,6 +237,8 @@ def test_the_ledger(tmp_path: Path) -> None:
         "answered_not_counted": 1,
         "unanswered": 2,
         "unanswered_but_counted": 1,
+        "lost_outside_operations": 1,
+        "doubled_outside_operations": 0,
         "counted_but_never_sent": 1,
         "lines_of_other_runs": 4,
     }

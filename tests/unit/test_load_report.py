@@ -52,7 +52,8 @@ def test_the_table() -> None:
     broken = operation("restart", 5, 6, failed=1, lost=1, doubled=0, failures={"reset": 1}, unfinished=True)
     ledger = {
         "posts": 2500, "counted": 2499, "lost": 1, "doubled": 0, "answered_not_counted": 0, "unanswered": 1,
-        "unanswered_but_counted": 0, "counted_but_never_sent": 0,
+        "unanswered_but_counted": 0, "counted_but_never_sent": 0, "lost_outside_operations": 2,
+        "doubled_outside_operations": 0,
     }  # fmt: skip
     report = summary(operation("deploy", 1, 3), broken, failed=1, failures={"reset": 1}, ledger=ledger)
     table = rows(report)
@@ -64,6 +65,7 @@ def test_the_table() -> None:
     ]
     assert table[0][1:] == ("2", "1000", "0", "-", "-", "0", "12.5", "3.00", "9.00", "3.00")
     assert table[1][3:7] == ("1", "1", "0", "0")
+    assert table[2][3:7] == ("0", "2", "0", "0")
     shown = text(report, [FAILURE])
     assert (
         "5.250 s  reset (response) POST /count r-77, kept connection from port 40000 after 12 responses"

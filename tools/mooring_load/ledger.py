@@ -74,21 +74,16 @@ def verify(
         known += times
         figures["posts"] += 1
         figures["counted"] += times > 0
-        found = []
-        if post.state == "ok" and not times:
-            found.append("answered_not_counted")
-        if post.unanswered:
-            found.append("unanswered")
-            figures["unanswered_but_counted"] += times > 0
-        if times > 1:
-            found.append("doubled")
-        for name in found:
+        figures["unanswered_but_counted"] += post.unanswered and times > 0
+        for name in _wrong(post, times):
             figures[name] += 1
             if len(examples[name]) < EXAMPLES:
                 examples[name].append(post.id)
-            for operation in operations:
-                if post.start <= operation["end"] and post.end >= operation["start"]:
-                    operation["doubled" if name == "doubled" else "lost"] += 1
+            key = "doubled" if name == "doubled" else "lost"
+            overlapping = [operation for operation in operations if _overlaps(post, operation)]
+            for operation in overlapping:
+                operation[key] += 1
+            figures[f"{key}_outside_operations"] += not overlapping
     return {
         "posts": figures["posts"],
         "counted": figures["counted"],
@@ -97,7 +92,25 @@ def verify(
         "answered_not_counted": figures["answered_not_counted"],
         "unanswered": figures["unanswered"],
         "unanswered_but_counted": figures["unanswered_but_counted"],
+        "lost_outside_operations": figures["lost_outside_operations"],
+        "doubled_outside_operations": figures["doubled_outside_operations"],
         "counted_but_never_sent": counts.total() - known,
         "lines_of_other_runs": foreign,
         "examples": examples,
     }
+
+
+def _wrong(post: Post, times: int) -> list[str]:
+    """Return what is wrong with a POST that was counted so many times."""
+    wrong = []
+    if post.state == "ok" and not times:
+        wrong.append("answered_not_counted")
+    if post.unanswered:
+        wrong.append("unanswered")
+    if times > 1:
+        wrong.append("doubled")
+    return wrong
+
+
+def _overlaps(post: Post, operation: dict[str, Any]) -> bool:
+    return bool(post.start <= operation["end"] and post.end >= operation["start"])

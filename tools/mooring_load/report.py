@@ -53,8 +53,10 @@ def rows(summary: dict[str, Any]) -> list[tuple[str, ...]]:
     ]
     if summary["operations"]:
         outside = summary["failures_outside_operations"]
-        empty = {"failed": sum(outside.values()), "refused": outside.get("refused", 0)}
-        table.append(_row("(outside of operations)", empty))
+        figures = {"failed": sum(outside.values()), "refused": outside.get("refused", 0)}
+        for key in ("lost", "doubled"):
+            figures[key] = summary.get("ledger", {}).get(f"{key}_outside_operations")
+        table.append(_row("(outside of operations)", figures))
     return [*table, _row("whole run", summary | summary.get("ledger", {}))]
 
 
