@@ -20,9 +20,9 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import tomllib
 from pathlib import Path
 
+import tomllib
 from packaging.markers import Marker
 
 # Debian 10's glibc; older ones miss wheels of today.
@@ -178,6 +178,15 @@ def build(target: Path, sources: list[Path], requirements: list[str], python: st
         packed.replace(target)
 
 
+def check_exist(paths: list[Path]) -> None:
+    """Refuse a source or a requirements file that does not exist."""
+    for path in paths:
+        if not path.exists():
+            raise BundleError(
+                f"{path} does not exist (app_source and app_requirements are relative to the repository's folder)"
+            )
+
+
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -199,11 +208,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Build the bundle that the command line describes, or find it built."""
     options = parse(arguments)
     try:
-        for path in [*options.source, *options.requirements]:
-            if not path.exists():
-                raise BundleError(
-                    f"{path} does not exist (app_source and app_requirements are relative to the repository's folder)"
-                )
+        check_exist([*options.source, *options.requirements])
         python = ".".join(options.python_version.split(".")[:2])
         environment = {
             "python_version": python,

@@ -16,10 +16,12 @@ def live(host: Any, expected: Any) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def processes(host: Any, expected: Any) -> list[dict[str, Any]]:
-    """List the instance's processes by their titles, from /proc itself."""
+    """List the children of this root's supervisord with the instance's titles, from /proc itself."""
+    supervisord = host.file(f"{expected.root}/supervisor/run/supervisord.pid").content_string.strip()
     script = (
         "for d in /proc/[0-9]*; do t=$(tr '\\0' ' ' < $d/cmdline 2>/dev/null) || continue; case \"$t\" in "
-        f'"mooring: {expected.name} "*) echo "${{d#/proc/}}|$(stat -c %u $d)|$(readlink $d/fd/0)|$t";; esac; done'
+        f'"mooring: {expected.name} "*) grep -q "^PPid:[[:space:]]*{supervisord}$" $d/status &&'
+        ' echo "${d#/proc/}|$(stat -c %u $d)|$(readlink $d/fd/0)|$t";; esac; done'
     )
     found = []
     for line in host.check_output(script).splitlines():
@@ -80,9 +82,10 @@ def test_supervisord_knows_them_running(host: Any, expected: Any) -> None:
 
 def test_the_api_answers(host: Any, expected: Any) -> None:
     client = (
-        "import http.client, json; c = http.client.HTTPConnection('127.0.0.1', %d, timeout=10); c.request('GET', '%s'); r = c.getresponse(); "
+        "import http.client, json; "
+        f"c = http.client.HTTPConnection('127.0.0.1', {expected.port}, timeout=10); "
+        f"c.request('GET', '{expected.path}'); r = c.getresponse(); "
         "print(json.dumps([r.status, r.getheader('Content-Type'), r.read().decode()]))"
-        % (expected.port, expected.path)
     )
     status, content_type, body = json.loads(host.check_output(f'python3 -c "{client}"'))
     assert status == 200

@@ -7,7 +7,7 @@ DOCUMENTATION = r"""
 module: deploy_lock
 short_description: Take or release the lock of an instance
 description:
-  - The lock is a symbolic link whose text names its owner, so that taking it and saying who has it are one atomic step (symlink(2)).
+  - The lock is a symbolic link whose text names its owner, so that taking it and saying who has it are one step (symlink(2)).
   - A lock that somebody else holds is never taken, unless its owner is given as O(break_owner), word for word.
 options:
   path: {description: The lock., type: path, required: true}
@@ -21,6 +21,7 @@ taken: {description: Whether it is ours now., type: bool, returned: always}
 """
 
 import os  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 from ansible.module_utils.basic import AnsibleModule  # noqa: E402
 
@@ -40,16 +41,16 @@ def take(path: str, owner: str, break_owner: str) -> bool:
         # looked at again, since a third may have taken the lock in between: then it gets it back.
         aside = f"{path}.{os.getpid()}"
         try:
-            os.rename(path, aside)
+            Path(path).rename(aside)
         except FileNotFoundError:
             return False
         moved = holder_of(aside)
         if moved != break_owner:
-            os.rename(aside, path)
+            Path(aside).rename(path)
             return False
-        os.unlink(aside)
+        Path(aside).unlink()
     try:
-        os.symlink(owner, path)
+        Path(path).symlink_to(owner)
     except FileExistsError:
         return holder_of(path) == owner
     return True
@@ -73,7 +74,7 @@ def main() -> None:
     if module.params["state"] == "absent":
         ours = holder == owner
         if ours:
-            os.unlink(path)
+            Path(path).unlink()
         # Taking and releasing a lock leaves the host as it was: that is no change.
         module.exit_json(changed=False, holder="" if ours else holder, taken=False)
     taken = take(path, owner, module.params["break_owner"])
