@@ -17,7 +17,7 @@ and with any other application, whose answers are known:
 
     python -m mooring_load run --url http://127.0.0.1:9001/api/multicloud/v0 --duration 30 --out /tmp/load \
         --get /vim_types --expect-same \
-        --post /check_vim_capacity --post-body-template '{"VIMs": [], "id": "%(id)s"}' --expect-body '{"VIMs": []}'
+        --post /check_vim_capacity --post-body-template '{"VIMs": [], "id": "%(id)s"}' --expect-body '{"VIMs":[]}'
 
 A run writes into its folder, while it goes on: `timeline.jsonl` (a row for every 100 ms), `failures.jsonl` (a
 line for each failure), `posts.tsv` (a line for each POST); and at its end `summary.json`. Times in them are
