@@ -37,15 +37,17 @@ class LineWriter:
 
 def _without_blocking(descriptor: int) -> int:
     try:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return (
+                descriptor  # a file does not block, and its position is shared with whoever else writes to it
+            )
+    except OSError:
+        return descriptor  # there is no such descriptor: every write fails, and is counted
+    try:
         return os.open(
-            f"/proc/self/fd/{descriptor}",
-            os.O_WRONLY | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC,
+            f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         )
     except OSError:
         # A socket, or a pipe that another user made, cannot be opened anew.
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                os.set_blocking(descriptor, False)
-        except OSError:
-            pass  # there is no such descriptor: every write fails, and is counted
+        os.set_blocking(descriptor, False)
         return descriptor
