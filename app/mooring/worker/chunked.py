@@ -109,9 +109,9 @@ class ChunkedDecoder:
         if data.startswith(b"\r\n", position):
             return position + 2
         end = data.find(b"\r\n\r\n", position) + 4
+        if (len(data) if end == 3 else end) - position > MAX_TRAILERS:
+            raise RefusedError(431, f"the trailers have more than {MAX_TRAILERS} bytes")
         if end == 3:
-            if len(data) - position > MAX_TRAILERS:
-                raise RefusedError(431, f"the trailers have more than {MAX_TRAILERS} bytes")
             if SPOILT.search(data, position):
                 raise RefusedError(400, "a trailer is malformed (RFC 9112 7.1.2)")
             return 0
