@@ -56,7 +56,13 @@ print(json.dumps({
 """
 
 # What is said of an interpreter that the service user cannot run: it is named in the error, and never chosen.
-UNUSABLE = {"version": [], "implementation": "unknown", "libc": "unknown", "venv": False, "user_may_run": False}
+UNUSABLE = {
+    "version": [],
+    "implementation": "unknown",
+    "libc": "unknown",
+    "venv": False,
+    "user_may_run": False,
+}
 
 
 class Address(NamedTuple):
@@ -271,17 +277,16 @@ def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str
         said = _probe(candidate, user)
         if said is not None:
             facts.setdefault(os.path.realpath(said["path"]), said)
-        elif user is not None:
+        elif _may_become(user):
             facts.setdefault(file, {**UNUSABLE, "path": candidate})
     return sorted(facts.values(), key=lambda each: each["version"], reverse=True)
 
 
 def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
     """Ask one interpreter what it is, as the user who is to run it; None when that user gets no answer."""
-    may_try = user is not None and user["exists"] and os.geteuid() in (0, user["uid"])
 
     def become() -> None:
-        if user is not None and may_try and os.geteuid() == 0:
+        if user is not None and _may_become(user) and os.geteuid() == 0:
             os.setgroups(user["groups"])
             os.setgid(user["gid"])
             os.setuid(user["uid"])
@@ -298,9 +303,13 @@ def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
         )
         if done.returncode != 0:
             return None
-        return {**json.loads(done.stdout), "user_may_run": True if may_try else None}
+        return {**json.loads(done.stdout), "user_may_run": True if _may_become(user) else None}
     except (OSError, subprocess.SubprocessError, ValueError):
         return None  # it can't be run, or is no Python: no candidate then
+
+
+def _may_become(user: dict[str, Any] | None) -> bool:
+    return user is not None and user["exists"] and os.geteuid() in (0, user["uid"])
 
 
 def core_facts() -> dict[str, Any]:

@@ -1,0 +1,225 @@
+"""Facts of a target: what is asked, what is answered, and who holds an address."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mooring import target
+from mooring.target import Address, holder_of, parse_url
+
+SCRIPT = Path(target.__file__)
+
+
+@pytest.fixture
+def held() -> Iterator[tuple[str, int]]:
+    """A port that this process listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        yield holder.getsockname()
+
+
+def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
+    """Run the script as preflight does: from standard input."""
+    return subprocess.run(
+        [python, "-", "--json-args", arguments], input=SCRIPT.read_text(), capture_output=True, text=True,
+        check=False, timeout=60,
+    )  # fmt: skip
+
+
+def test_the_script_is_one_file_of_old_syntax_and_the_standard_library() -> None:
+    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
+    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"__future__"}
+
+
+def test_all_facts_at_once(held: tuple[str, int], tmp_path: Path) -> None:
+    me = pwd.getpwuid(os.geteuid())
+    url = f"tcp://127.0.0.1:{held[1]}"
+    wanted = {"user": me.pw_name, "root": str(tmp_path / "a" / "b"), "listen": [url], "socket_paths": ["/x"]}
+    done = run(json.dumps(wanted))
+    assert (done.returncode, done.stderr) == (0, "")
+    facts = json.loads(done.stdout)
+    assert facts["euid"] == os.geteuid()
+    assert facts["user"]["uid"] == me.pw_uid
+    assert facts["user"]["gid"] in facts["user"]["groups"]
+    assert facts["listen"][0]["holder"]["pid"] == os.getpid()
+    assert facts["root"]["nearest"] == str(tmp_path)
+    assert facts["root"]["writable"] is True
+    assert facts["root"]["exists"] is False
+    assert facts["root"]["free_bytes"] > 0
+    assert facts["socket_paths"] == [{"path": "/x", "bytes": 2, "limit": 107, "fits": True}]
+    assert 1 <= facts["cores"]["available"] <= facts["cores"]["affinity"]
+    found = {os.path.realpath(python["path"]): python for python in facts["pythons"]}
+    ours = found[os.path.realpath(sys.executable)]
+    assert ours["version"] == list(sys.version_info[:3])
+    assert ours["implementation"] == "cpython"
+    assert ours["venv"] is True
+    assert ours["user_may_run"] is True
+    assert facts["pythons"] == sorted(facts["pythons"], key=lambda python: python["version"], reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ("nonsense", "--json-args"),
+        ("[]", "a JSON object is needed"),
+        ('{"port": 1}', "unknown: port"),
+        ('{"root": "relative"}', "root is not an absolute path: relative"),
+        ('{"listen": ["tcp://x"]}', "tcp://x: not a socket URL; write tcp://host:port"),
+    ],
+)
+def test_wrong_arguments_are_told(arguments: str, says: str) -> None:
+    done = run(arguments)
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_user_who_does_not_exist() -> None:
+    facts = target.gather(user="no-such-user")
+    assert facts["user"]["exists"] is False
+    assert {python["user_may_run"] for python in facts["pythons"]} == {None}
+
+
+def test_a_python_that_cannot_be_run_is_named_and_never_chosen(tmp_path: Path) -> None:
+    """For root, one in a folder that is closed to the service user; for others, one that is broken."""
+    python = tmp_path / "python3.99"
+    python.write_text(f'#!/bin/sh\ntest `id -u` = 0 && exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    found = {python["path"]: python for python in target.gather(user=user, pythons=[str(python)])["pythons"]}
+    assert found[str(python)] == {**target.UNUSABLE, "path": str(python)}
+
+
+# socket URLs
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("tcp://0.0.0.0:9001", Address(socket.AF_INET, "0.0.0.0", 9001)),
+        ("tcp://Localhost:1", Address(socket.AF_INET, "localhost", 1)),
+        ("tcp://[::1]:65535", Address(socket.AF_INET6, "::1", 65535)),
+        ("tcp://[fe80::1%eth0]:80", Address(socket.AF_INET6, "fe80::1%eth0", 80)),
+        ("unix:///run//api.sock", Address(socket.AF_UNIX, "/run/api.sock", 0)),
+    ],
+)
+def test_urls(url: str, address: Address) -> None:
+    assert parse_url(url) == address
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "http://x:1",
+        "tcp://:1",
+        "tcp://x",
+        "tcp://x:0",
+        "tcp://x:65536",
+        "tcp://::1:80",
+        "unix://relative",
+    ],
+)
+def test_wrong_urls(url: str) -> None:
+    with pytest.raises(ValueError, match=f"^{url}: "):
+        parse_url(url)
+
+
+# holders
+
+
+def me(inode: int | None = None) -> target.Holder:
+    command = Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+    shown = command if len(command) <= target.COMMAND_MAX else command[: target.COMMAND_MAX - 1] + "…"
+    return target.Holder(inode or 0, os.geteuid(), os.getpid(), shown)
+
+
+@pytest.mark.parametrize(
+    ("bound", "asked", "clashes"),
+    [
+        ("127.0.0.1", "127.0.0.1", True),
+        ("127.0.0.1", "0.0.0.0", True),
+        ("0.0.0.0", "127.0.0.1", True),
+        ("127.0.0.1", "127.0.0.2", False),
+        ("::1", "::1", True),
+        ("::1", "127.0.0.1", False),
+        ("::1", "0.0.0.0", False),
+        ("::", "0.0.0.0", True),
+        ("0.0.0.0", "::", True),
+        ("::ffff:127.0.0.1", "127.0.0.1", True),
+    ],
+)
+def test_who_holds_a_port(bound: str, asked: str, clashes: bool) -> None:
+    family = socket.AF_INET6 if ":" in bound else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as holder:
+        if bound == "::":
+            holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        if "ffff" in bound:
+            holder.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        holder.bind((bound, 0))
+        holder.listen()
+        host = f"[{asked}]" if ":" in asked else asked
+        found = holder_of(parse_url(f"tcp://{host}:{holder.getsockname()[1]}"))
+        assert found == (me(os.fstat(holder.fileno()).st_ino) if clashes else None)
+        if found:
+            assert str(found) == f"process {os.getpid()} ({found.command})"
+
+
+def test_who_holds_a_unix_socket(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with socket.socket(socket.AF_UNIX) as holder:
+        holder.bind(str(path))
+        assert holder_of(parse_url(f"unix://{path}")) is None, "it does not listen yet"
+        holder.listen()
+        found = holder_of(parse_url(f"unix://{path}"))
+        assert found is not None
+        assert (found.pid, found.inode) == (os.getpid(), os.fstat(holder.fileno()).st_ino)
+        assert target.listen_facts(f"unix://{path}")["free"] is False
+    assert target.listen_facts(f"unix://{path}")["free"] is True
+
+
+def test_a_holder_that_may_not_be_looked_into_has_at_least_a_user() -> None:
+    assert str(target.Holder(1, 0, None, None)) == "a process of user root (as root, `ss -lxntp` names it)"
+    assert str(target.Holder(1, None, None, None)).startswith("a process of another user")
+
+
+def test_a_free_port_and_one_that_cannot_be(held: tuple[str, int]) -> None:
+    assert target.listen_facts(f"tcp://127.0.0.2:{held[1]}") == {
+        "url": f"tcp://127.0.0.2:{held[1]}", "free": True, "error": None, "holder": None,
+    }  # fmt: skip
+    assert target.listen_facts(f"tcp://192.0.2.1:{held[1]}")["error"] == "Cannot assign requested address"
+    assert "no-such-host.invalid is unknown" in target.listen_facts("tcp://no-such-host.invalid:80")["error"]
+
+
+# cores
+
+V1 = "cpu,cpuacct/a/cpu.cfs_"
+
+
+@pytest.mark.parametrize(
+    ("group", "files", "quota"),
+    [
+        ("0::/", {}, None),
+        ("0::/a/b", {"a/cpu.max": "150000 100000", "a/b/cpu.max": "max 100000"}, 1.5),
+        ("0::/a/b", {"a/cpu.max": "400000 100000", "a/b/cpu.max": "50000 100000"}, 0.5),
+        ("4:cpu,cpuacct:/a\n0::/", {V1 + "quota_us": "250000", V1 + "period_us": "100000"}, 2.5),
+        ("4:cpu,cpuacct:/a\n3:memory:/a", {V1 + "quota_us": "-1", V1 + "period_us": "100000"}, None),
+    ],
+)
+def test_cpu_quota(tmp_path: Path, group: str, files: dict[str, str], quota: float | None) -> None:
+    (tmp_path / "cgroup").write_text(group + "\n")
+    for name, text in files.items():
+        (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "fs" / name).write_text(text + "\n")
+    assert target._cpu_quota(str(tmp_path / "cgroup"), str(tmp_path / "fs")) == quota
