@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,17 @@ class Settings:
     framework: str = _setting(casts.label, "wsgi", "label for process names and status")
 
     import_timeout: float = _setting(
-        casts.seconds(0.1), 60.0, "time that loading the application may take in the bootstrap's check", "seconds"
+        casts.seconds(0.1),
+        60.0,
+        "time that loading the application may take in the bootstrap's check",
+        "seconds",
+    )
+
+    # What the application gets beside its environment
+    secrets_file: Path | None = _setting(
+        casts.file,
+        None,
+        "JSON object of variables for the application's environment, kept out of program files",
     )
 
     # The request that a worker must answer rightly before it serves
@@ -257,15 +268,36 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def load_or_exit(environ: Mapping[str, str], process: str) -> Settings:
-    """Read all settings; on a wrong one say what is wrong on standard error and exit with EX_USAGE.
+def _secrets(path: Path) -> dict[str, str]:
+    """Read the secrets. WrongSettingsError never shows what is in the file."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongSettingsError(
+            [f"{variable('secrets_file')}: {path} cannot be read: {error.strerror}."]
+        ) from error
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(value, str) for value in found.values()):
+        raise WrongSettingsError(
+            [f"{variable('secrets_file')}: {path} is not a JSON object of strings."]
+        ) from None
+    return found
 
-    ``process`` is how the process calls itself in front of each sentence.
+
+def load_or_exit(environ: MutableMapping[str, str], process: str) -> Settings:
+    """Read all settings, and put the secrets into the environment for the application to find.
+
+    On a wrong value say what is wrong on standard error and exit with EX_USAGE. ``process`` is how the process calls
+    itself in front of each sentence.
     """
     try:
-        return load(environ)
+        config = load(environ)
+        if config.secrets_file is not None:
+            environ.update(_secrets(config.secrets_file))
     except WrongSettingsError as error:
         for problem in error.problems:
             sys.stderr.write(f"{process}: {problem}\n")
         sys.stderr.flush()
         raise SystemExit(EX_USAGE) from None
+    return config

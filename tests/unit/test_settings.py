@@ -123,6 +123,28 @@ def test_the_exit_status_of_a_wrong_configuration_is_2(capsys: pytest.CaptureFix
     assert all(line.startswith("mooring worker: MOORING_") for line in lines)
 
 
+def test_secrets_reach_the_environment_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "secrets.json").write_text('{"MULTICLOUD_AAI_PASSWORD": "hush; # \\"and\\" \\n \'so\'"}')
+    environ = {**GOOD, "MOORING_SECRETS_FILE": str(tmp_path / "secrets.json")}
+    config = settings.load_or_exit(environ, "mooring worker")
+    assert environ["MULTICLOUD_AAI_PASSWORD"] == "hush; # \"and\" \n 'so'"
+    assert "hush" not in repr(config)
+
+
+@pytest.mark.parametrize("text", ["hush", '["hush"]', '{"HUSH": 1, "OTHER": "hush"}'])
+def test_a_wrong_file_of_secrets_is_named_but_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    (tmp_path / "secrets.json").write_text(text)
+    with pytest.raises(SystemExit):
+        settings.load_or_exit(
+            {**GOOD, "MOORING_SECRETS_FILE": str(tmp_path / "secrets.json")}, "mooring worker"
+        )
+    error = capsys.readouterr().err
+    assert "MOORING_SECRETS_FILE" in error
+    assert "hush" not in error.lower()
+
+
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load(GOOD).instance = "other"  # type: ignore[misc]
