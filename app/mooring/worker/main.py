@@ -18,7 +18,7 @@ from mooring.worker import application, engine, log, signals, tls
 from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
 from mooring.worker.smoke import prove
-from mooring.worker.state import READY, State
+from mooring.worker.state import READY, Counters, State
 
 LISTENER = 0
 """The descriptor that supervisord hands a listening socket to an fcgi-program on (FastCGI spec, 2.2)."""
@@ -65,6 +65,7 @@ def main() -> int:
         return settings.EX_USAGE
     try:
         prove(server, config)
+        state.counters = Counters()  # what is counted is what clients asked for
         signals.on_signals(
             (signal.SIGTERM, signal.SIGINT), lambda number: server.drain(signal.Signals(number).name)
         )
