@@ -67,7 +67,7 @@ class Instance:
         pairs = [f'MOORING_{name.upper()}="{value}"' for name, value in values.items()]
         pairs.append(f'PYTHONPATH="{self.server.environ["PYTHONPATH"]}:{APPLICATIONS.parent}"')
         command = f"{sys.executable} -W ignore -m mooring.{module}"
-        options = {"startsecs": 0, "environment": ",".join(pairs), **options}
+        options = {"startsecs": 0, "autorestart": "true", "environment": ",".join(pairs), **options}
         self.server.program(f"{self.name}-{part}", self.url, command, **options)
 
     def control(self, *words: str, status: int = 0) -> Said:

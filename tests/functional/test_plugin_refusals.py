@@ -127,6 +127,12 @@ def test_unix_socket(supervisord: Supervisord) -> None:
     assert not path.exists()
 
 
+def test_unix_socket_in_a_folder_that_does_not_exist(supervisord: Supervisord) -> None:
+    supervisord.program("api-blue", f"unix://{supervisord.folder}/absent/api.sock")
+    supervisord.start()
+    assert "absent/api.sock: its folder does not exist; make it" in supervisord.log()
+
+
 def test_unix_socket_of_the_dead_is_taken_over(supervisord: Supervisord) -> None:
     path = supervisord.folder / "api.sock"
     with socket.socket(socket.AF_UNIX) as dead:

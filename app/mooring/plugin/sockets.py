@@ -133,7 +133,7 @@ def _refusal(endpoint: Endpoint, error: Exception) -> RefusedError:
     if isinstance(error, socket.gaierror):
         why = f"the host {endpoint.address.host} is unknown ({error.strerror})"
     elif isinstance(error, OSError):
-        why = _WAYS_OUT.get(error.errno or 0, error.strerror or why)
+        why = _WAYS_OUT.get((endpoint.address.family == socket.AF_UNIX, error.errno), error.strerror or why)
     if isinstance(error, OSError) and error.errno == errno.EADDRINUSE:
         holder = holder_of(endpoint.address)
         if holder and holder.pid == os.getpid():
@@ -143,10 +143,16 @@ def _refusal(endpoint: Endpoint, error: Exception) -> RefusedError:
     return RefusedError(f"{endpoint.description()}: {why}")
 
 
-_WAYS_OUT = {
-    errno.EACCES: "permission denied; a port below net.ipv4.ip_unprivileged_port_start must be passed by"
-    " systemd, a unix socket's folder must be writable for this user",
-    errno.EADDRNOTAVAIL: "no interface of this host has that address",
+# By whether it is a unix socket, and the kernel's error
+_WAYS_OUT: dict[tuple[bool, int | None], str] = {
+    (True, errno.EACCES): "permission denied; its folder must be writable for this user",
+    (True, errno.ENOENT): "its folder does not exist; make it",
+    (
+        False,
+        errno.EACCES,
+    ): "permission denied; have systemd pass it (a .socket unit), or choose one of at least"
+    " net.ipv4.ip_unprivileged_port_start",
+    (False, errno.EADDRNOTAVAIL): "no interface of this host has that address",
 }
 
 
