@@ -54,8 +54,10 @@ class Watch:
 
     def __init__(self, run_dir: Path | None, progress: Progress, release: str | None = None) -> None:
         self._run_dir, self._progress, self._release = run_dir, progress, release
+        self._before: dict[str, Process] = {}
         self._pids: dict[str, set[int]] = {}
-        self._ready: set[tuple[str, int]] = set()
+        self._told: set[int] = set()
+        self._has_served: set[int] = set()  # pids of those that have said they are ready, or draining
 
     def look(self, processes: list[Process], left: float) -> list[tuple[Process, str]]:
         """Return those that are not ready, each with what it lacks. ControlError when one has failed.
@@ -72,26 +74,33 @@ class Watch:
             lack = self._lack(process, answer)
             if lack:
                 lacking.append((process, lack))
-            elif (process.full_name, process.pid) not in self._ready:
-                self._ready.add((process.full_name, process.pid))
+            elif process.pid not in self._told:
+                self._told.add(process.pid)
                 self._progress(f"{process.full_name} is ready (pid {process.pid})")
         return lacking
 
     def _refuse_failed(self, process: Process) -> None:
-        pids = self._pids.setdefault(process.full_name, set())
+        name = process.full_name
+        pids = self._pids.setdefault(name, set())
         pids.update({process.pid} - {0})
-        # Status 0 from a process that was RUNNING is a worker that renews itself; supervisord starts it again
+        before = self._before.get(name, process)
+        self._before[name] = process
+        if before.pid not in (0, process.pid, *self._has_served):
+            raise ControlError(f"{name} (pid {before.pid}) ended before it was ready\n{last_words(process)}")
+        # Status 0 from one that has served is a worker that renews itself; supervisord starts it again
         if process.state == "EXITED" and process.exit_status == 0:
             return
         if process.stopped or process.state in ("BACKOFF", "STOPPING"):
             exited = f" with status {process.exit_status}" if process.state == "EXITED" else ""
-            raise ControlError(f"{process.full_name} is {process.state}{exited}\n{last_words(process)}")
+            raise ControlError(f"{name} is {process.state}{exited}\n{last_words(process)}")
         if len(pids) >= LIVES:
-            raise ControlError(f"{process.full_name} ends again and again\n{last_words(process)}")
+            raise ControlError(f"{name} ends again and again\n{last_words(process)}")
 
     def _lack(self, process: Process, answer: Answer) -> str | None:
         if "error" in answer:
             return str(answer["error"])
+        if answer.get("ready") or answer.get("state") == "draining":
+            self._has_served.add(process.pid)
         if not answer.get("ready"):
             return f"it says it is {answer.get('state')}"
         if self._release is not None and answer.get("release") != self._release:

@@ -84,7 +84,9 @@ class Server:
                 return getattr(proxy, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
-                raise ControlError(f"supervisord at {self.url} is shutting down or reloading: try again, or start it") from fault
+                raise ControlError(
+                    f"supervisord at {self.url} is shutting down or reloading: try again, or start it"
+                ) from fault
             if fault.faultCode == Faults.UNKNOWN_METHOD and method.startswith("mooring."):
                 raise ControlError(
                     f"supervisord at {self.url} runs without Mooring's plugin: supervisord.conf has no"
