@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from . import waiting
+from . import record, ssh, waiting
 from .command import HostsError, podman, run
 from .record import Host
 
@@ -18,6 +18,7 @@ def lose(host: Host, folder: Path) -> None:
 
 def restore(host: Host, folder: Path) -> None:
     """Give a lost host its power back: it boots, with the disk and the addresses that it had."""
+    ssh.end_connections(record.run_id(folder))
     podman("start", host.container)
     waiting.until_up([host], folder)
 

@@ -25,8 +25,7 @@ def inventory(environment: Mapping[str, str]) -> dict[str, Any]:
                 "ansible_user": ssh.USER,
                 "ansible_ssh_private_key_file": str(folder / ssh.KEY),
                 "ansible_ssh_common_args": f'-F "{folder / ssh.CONFIG}"',
-                # Its own, so that `destroy` finds and ends the connections that Ansible keeps open.
-                "ansible_control_path_dir": str(folder / ssh.CONTROL_FOLDER),
+                "ansible_control_path_dir": str(record.control_folder(record.run_id(folder))),
             },
         },
         "_meta": {

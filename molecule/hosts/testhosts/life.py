@@ -41,7 +41,7 @@ def create(folder: Path, wanted: Mapping[str, str]) -> list[Host]:
 
 def _start(folder: Path, run: str, images: Mapping[str, image.Image]) -> list[Host]:
     """Make the network, give each host its addresses and keys, and start it."""
-    ssh.make_key(folder)
+    ssh.prepare(folder)
     network = record.network_of(run)
     subnet, subnet6 = _make_network(network, run)
     hosts = []
@@ -60,12 +60,9 @@ def _start(folder: Path, run: str, images: Mapping[str, image.Image]) -> list[Ho
 def _make_network(network: str, run: str) -> tuple[ipaddress.IPv4Network, ipaddress.IPv6Network]:
     """Make a network without a way out: hosts reach each other and this machine, but no package registry."""
     podman("network", "create", "--internal", "--ipv6", "--label", f"{LABEL}={run}", network)
-    subnets = json.loads(podman("network", "inspect", network).stdout)[0]["subnets"]
-    by_version = {part.version: part for part in (ipaddress.ip_network(entry["subnet"]) for entry in subnets)}
-    four, six = by_version[4], by_version[6]
-    assert isinstance(four, ipaddress.IPv4Network)  # noqa: S101 - for the type checker; the key says it
-    assert isinstance(six, ipaddress.IPv6Network)  # noqa: S101
-    return four, six
+    entries = json.loads(podman("network", "inspect", network).stdout)[0]["subnets"]
+    subnets = sorted((entry["subnet"] for entry in entries), key=lambda subnet: ":" in subnet)
+    return ipaddress.IPv4Network(subnets[0]), ipaddress.IPv6Network(subnets[1])
 
 
 def _make_container(host: Host, of: image.Image, network: str, run: str) -> None:
@@ -104,7 +101,7 @@ def destroy(folder: Path) -> None:
     machine.require_root()
     if machine.has_podman():
         _remove(record.run_id(folder))
-    ssh.close_connections(folder)
+    ssh.forget(folder)
     (folder / record.FILE).unlink(missing_ok=True)
 
 
@@ -113,6 +110,7 @@ def purge() -> None:
     machine.require_podman()
     for run in _runs():
         _remove(run)
+        ssh.close(run)
         say(f"removed the run {run}")
     image.remove_all()
 

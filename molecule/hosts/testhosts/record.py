@@ -47,6 +47,14 @@ def container_of(run: str, name: str) -> str:
     return f"{PREFIX}-{run}-{name}"
 
 
+def control_folder(run: str) -> Path:
+    """Return where ssh keeps the sockets of a run's open connections.
+
+    Not in the run's own folder: the path of a unix socket has 107 bytes (unix(7)), and that folder may lie deep.
+    """
+    return Path("/run") / f"{PREFIX}-{run}"
+
+
 def write(folder: Path, hosts: list[Host]) -> None:
     """Write down which hosts the run in `folder` has."""
     record = {"network": network_of(run_id(folder)), "hosts": [asdict(host) for host in hosts]}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from . import record
 from .command import podman, run
 from .record import Host
 
@@ -13,9 +14,9 @@ KEY = "id_ed25519"
 HOST_KEY = "host_key"
 CONFIG = "ssh_config"
 KNOWN_HOSTS = "known_hosts"
-CONTROL_FOLDER = "cp"
 
-# A lost host is noticed within 15 s (ServerAlive…); the user's own ssh configuration has no say.
+# A lost host is noticed within 15 s (ServerAlive…); the user's own ssh configuration has no say. A connection is
+# kept open for the next command (ControlMaster), since each of a test's checks is one.
 CONFIG_OF_ALL = """\
 Host *
   User {user}
@@ -28,6 +29,9 @@ Host *
   ConnectTimeout 10
   ServerAliveInterval 5
   ServerAliveCountMax 3
+  ControlMaster auto
+  ControlPath {control}/%n
+  ControlPersist 60
 """
 CONFIG_OF_HOST = """\
 Host {host.name} {host.address} {host.address6}
@@ -37,8 +41,9 @@ Host {host.name} {host.address} {host.address6}
 """
 
 
-def make_key(folder: Path) -> None:
-    """Make the key that this run logs in with; it never leaves `folder`."""
+def prepare(folder: Path) -> None:
+    """Make the key that this run logs in with (it never leaves `folder`), and the place of open connections."""
+    record.control_folder(record.run_id(folder)).mkdir(mode=0o700, exist_ok=True)
     (folder / KEY).unlink(missing_ok=True)
     _keygen(folder / KEY, "mooring test hosts")
 
@@ -59,22 +64,37 @@ def give_keys(host: Host, folder: Path) -> str:
 def write_config(hosts: Iterable[Host], known_hosts: Iterable[str], folder: Path) -> None:
     """Write `ssh -F <folder>/ssh_config <host>`, and what it needs."""
     (folder / KNOWN_HOSTS).write_text("".join(known_hosts))
-    general = CONFIG_OF_ALL.format(user=USER, folder=folder, key=KEY, known_hosts=KNOWN_HOSTS)
+    general = CONFIG_OF_ALL.format(
+        user=USER,
+        folder=folder,
+        key=KEY,
+        known_hosts=KNOWN_HOSTS,
+        control=record.control_folder(record.run_id(folder)),
+    )
     (folder / CONFIG).write_text("".join(CONFIG_OF_HOST.format(host=host) for host in hosts) + general)
 
 
-def close_connections(folder: Path) -> None:
-    """End the connections that Ansible keeps open for the next task, and remove all that this module wrote.
+def end_connections(run_id: str) -> None:
+    """End the connections that ssh and Ansible keep open for the next command.
 
-    A kept connection to a host that is gone would be tried in vain by the next run at the same address.
+    One to a host that is gone, or was, would be tried in vain.
     """
-    control = folder / CONTROL_FOLDER
-    if control.is_dir():
-        for socket in control.iterdir():
-            # One that has ended by itself left a socket that answers nothing.
-            run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "host"], check=False, timeout=10)
-            socket.unlink(missing_ok=True)
-        control.rmdir()
+    for socket in record.control_folder(run_id).glob("*"):
+        # One whose master has ended is a name that nobody answers to.
+        run(["ssh", "-o", f"ControlPath={socket}", "-O", "exit", "host"], check=False, timeout=10)
+        socket.unlink(missing_ok=True)
+
+
+def close(run_id: str) -> None:
+    """End the connections for good."""
+    end_connections(run_id)
+    if record.control_folder(run_id).is_dir():
+        record.control_folder(run_id).rmdir()
+
+
+def forget(folder: Path) -> None:
+    """Remove everything that this module wrote for the run of `folder`, after ending its connections."""
+    close(record.run_id(folder))
     for name in (KEY, f"{KEY}.pub", HOST_KEY, f"{HOST_KEY}.pub", CONFIG, KNOWN_HOSTS):
         (folder / name).unlink(missing_ok=True)
 

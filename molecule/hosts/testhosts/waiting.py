@@ -43,11 +43,10 @@ def _until_running(host: Host, deadline: float) -> None:
 
 
 def _until_reachable(host: Host, folder: Path, deadline: float) -> None:
-    """Wait for a login as Ansible makes it."""
+    """Wait for a login as Ansible makes it, on a connection of its own."""
+    ssh_with_options: list[str | Path] = ["ssh", "-F", folder / ssh.CONFIG, "-o", "ControlPath=none"]
     while True:
-        login = run(
-            ["ssh", "-F", folder / ssh.CONFIG, host.name, "sudo", "-n", "true"], check=False, timeout=60
-        )
+        login = run([*ssh_with_options, host.name, "sudo", "-n", "true"], check=False, timeout=60)
         if login.returncode == 0:
             return
         _pause(deadline, f"ssh to {host.name}: {login.stderr.strip()}")
