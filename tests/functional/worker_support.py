@@ -137,7 +137,10 @@ class Worker:
     @property
     def private(self) -> Path:
         return private.worker_socket(
-            self.folder, "test", self.settings.get("colour", "blue"), self.settings.get("number", 0)
+            self.settings["run_dir"],
+            "test",
+            self.settings.get("colour", "blue"),
+            self.settings.get("number", 0),
         )
 
     def is_ready(self) -> bool:

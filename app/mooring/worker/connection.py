@@ -242,7 +242,6 @@ class Connection:
             if self.phase == SILENT:
                 grace = settings.drain_first_byte_grace if server.draining else settings.header_timeout
                 data = transport.recv(self._started + grace)
-                server.spoke()
             else:
                 self.phase = IDLE
                 self._started = time.monotonic()

@@ -1,9 +1,9 @@
 """Accepting, and ending: the part of the worker that owns the listening socket.
 
-The socket is shared by all workers, so its backlog is the one queue of all. A worker takes one connection at a time
-and lets its hub turn before the next. It takes none while it is full, and pauses after a few that say nothing yet:
-without that, whoever wakes first would take a whole burst of them. A drain only closes this process's descriptor:
-shutdown(2) would end the listening for every process.
+The socket is shared by all workers, so its backlog is the one queue of all. A worker takes one connection at a
+time and lets its hub turn before the next, takes none while it is full, and lets workers that hold fewer go
+first (``mooring.worker.balance``). A drain only closes this process's descriptor: shutdown(2) would end the
+listening for every process.
 """
 
 from __future__ import annotations
@@ -19,17 +19,15 @@ from greenlet import greenlet
 
 from mooring.worker import engine, log, proxy_protocol
 from mooring.worker.application import WsgiApplication
-from mooring.worker.connection import SILENT, Connection
+from mooring.worker.balance import Balance
+from mooring.worker.connection import Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
 from mooring.worker.state import DRAINING, State, resident_bytes
 from mooring.worker.transport import Transport
 
-SILENT_AT_ONCE = 8
-"""Connections without a first byte that are taken before others get their chance."""
-
-YIELD = 0.001
-"""How long they get it, in seconds."""
+HESITATION = 0.001
+"""How long others are left a connection before it is looked for again, in seconds."""
 
 BACK_OFF = (0.02, 1.0)
 """Shortest and longest pause after accept failed, in seconds; it doubles from one to the other."""
@@ -54,7 +52,7 @@ class Server:
         self.draining = False
         self._listener = listener
         self._listening: Any = None
-        self._fresh = 0
+        self._balance = self._join_others()
         self._back_off = BACK_OFF[0]
         self._connections: dict[Transport, Connection] = {}
         self._deadlines = Deadlines(self._connections)
@@ -65,6 +63,18 @@ class Server:
             jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
             self._last_request = self.settings.max_requests + random.randint(0, jitter)  # noqa: S311 - no secret
 
+    def _join_others(self) -> Balance | None:
+        path = self.settings.run_dir / f"{self.settings.instance}.load"
+        try:
+            return Balance(path, self.settings.colour, self.settings.number)
+        except OSError as error:
+            log.event("balance", problem=f"connections are not balanced: {path}: {error}")
+            return None
+
+    def _tell(self) -> None:
+        if self._balance:
+            self._balance.tell(len(self._connections), self.state.counters.accepted)
+
     # Life
 
     def serve(self) -> int:
@@ -74,6 +84,7 @@ class Server:
             self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
         if self.settings.max_memory:
             self._watch_memory()
+        self._tell()
         self._listen()
         status: int = self._done.wait()
         return status
@@ -90,6 +101,9 @@ class Server:
         self.state.phase = DRAINING
         log.event("drain", why=why, connections=len(self._connections), requests=self.state.counters.requests)
         self._stop_listening()
+        if self._balance:
+            self._balance.leave()
+            self._balance = None
         self._give_up_listener()
         if not self._connections:
             self._end(0)
@@ -142,14 +156,19 @@ class Server:
         self._stop_listening()
         self._hub.schedule_call_global(seconds, self._resume)
 
-    def _resume(self) -> None:
-        self._fresh = 0
-        if len(self._connections) < self.settings.max_connections:
-            self._listen()
-
     def _on_acceptable(self, _: int) -> None:
         if self._listening is None:
             return  # stopped since epoll reported it
+        if self._balance and self._balance.hesitates(len(self._connections)):
+            self._pause(HESITATION)
+        else:
+            self._accept()
+
+    def _resume(self) -> None:
+        if len(self._connections) < self.settings.max_connections:
+            self._listen()
+
+    def _accept(self) -> None:
         try:
             sock, address = self._listener.accept()
         except BlockingIOError:
@@ -159,12 +178,9 @@ class Server:
             return
         self._back_off = BACK_OFF[0]
         self.state.counters.accepted += 1
-        self._fresh += 1
         self._begin(sock, address)
         if len(self._connections) >= self.settings.max_connections:
             self._stop_listening()
-        elif self._fresh >= SILENT_AT_ONCE:
-            self._pause(YIELD)
 
     def _accept_failed(self, error: OSError) -> None:
         """Count it and go on: at once if it was one connection's fault, after a pause if there is no room."""
@@ -185,14 +201,10 @@ class Server:
         connection = Connection(self, transport, address)
         self._connections[transport] = connection
         self.state.counters.open += 1
+        self._tell()
         greenlet(connection.run, self._hub.greenlet).switch()
 
     # What connections tell
-
-    def spoke(self) -> None:
-        """Take note: a new connection has sent its first byte."""
-        if self._fresh:
-            self._fresh -= 1
 
     def count_request(self) -> None:
         """Count a request; the last one before recycling starts the drain."""
@@ -205,8 +217,7 @@ class Server:
         """Take note: a connection has ended."""
         del self._connections[connection.transport]
         self.state.counters.open -= 1
-        if connection.phase == SILENT:
-            self.spoke()
+        self._tell()
         if self.draining:
             if not self._connections:
                 self._end(0)
