@@ -10,7 +10,7 @@ class LineWriter:
     """Writes whole lines, one write each, to a descriptor (by default standard output).
 
     A pipe whose reader has stopped would block the process, and with it every request. So the descriptor is
-    opened anew without blocking (a new description of the same pipe, terminal or file: nobody else's mode
+    opened anew without blocking (a new description of the same pipe or terminal: nobody else's mode
     changes), and a line that finds no room, or meets any other error, is lost and counted. A write to a pipe
     is atomic up to 4096 bytes (PIPE_BUF, pipe(7)), so lines of many processes do not mix.
     """
