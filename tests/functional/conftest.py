@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import shutil
@@ -18,12 +19,19 @@ from functional.support import ROOT, Supervisord
 REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    """A folder with a short name: of a unix socket's 107 bytes, tmp_path may take all."""
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """Make a folder with a short name: of a unix socket's 107 bytes, tmp_path may take all."""
     path = Path(tempfile.mkdtemp(prefix="mooring-"))
     yield path
     shutil.rmtree(path)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder of the test's own, with a short name."""
+    with short_folder() as path:
+        yield path
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +62,15 @@ def supervisord(folder: Path) -> Iterator[Supervisord]:
     server = Supervisord(folder)
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="module")
+def module_supervisord() -> Iterator[Supervisord]:
+    """The same for all tests of a module: each leaves it as it was."""
+    with short_folder() as path:
+        server = Supervisord(path)
+        yield server
+        server.stop()
 
 
 @pytest.fixture(params=["4.3.0", "4.2.5"])

@@ -16,16 +16,22 @@ from functional.support_instance import APPLICATIONS, Instance
 from mooring import private
 
 
-@pytest.fixture
-def instance(supervisord: Supervisord) -> Instance:
-    """An instance with a bootstrap and two workers, all ready."""
-    one = Instance(supervisord)
+@pytest.fixture(scope="module")
+def running(module_supervisord: Supervisord) -> Instance:
+    """An instance with a bootstrap and two workers."""
+    one = Instance(module_supervisord)
     one.bootstrap()
     one.colour("blue")
-    supervisord.start()
-    one.control("wait-process", "api-bootstrap")
-    one.gate("blue")
+    module_supervisord.start()
     return one
+
+
+@pytest.fixture
+def instance(running: Instance) -> Instance:
+    """The instance, when all of it is ready."""
+    running.control("wait-process", "api-bootstrap")
+    running.gate("blue")
+    return running
 
 
 def test_it_answers_for_the_instance(instance: Instance) -> None:
