@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mooring.control import checkfile, gate, restart, status, update
+from mooring.control import checkfile, gate, restart, settle, status, update
 from mooring.control.errors import ControlError
 from mooring.control.server import Server
 
@@ -64,6 +64,12 @@ def _status(given: argparse.Namespace) -> tuple[Any, str]:
     return found, status.as_text(found)
 
 
+def _settle(given: argparse.Namespace) -> tuple[Any, str]:
+    timeouts = (given.timeout, given.drain_timeout)
+    done = settle.settle(_server(given), given.home, given.conf_dir, timeouts, _progress)
+    return done, f"{done['live']['colour']} serves release {done['live']['release']}"
+
+
 def _wait_process(given: argparse.Namespace) -> tuple[Any, str]:
     run_dir = given.run_dir and Path(given.run_dir)
     process = gate.wait_process(_server(given), run_dir, given.name, given.timeout, _progress)
@@ -109,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--colour", required=True, choices=restart.COLOURS)
     one.add_argument("--release", required=True, help="id of the release that the workers must run")
     one.add_argument("--workers", required=True, type=int, metavar="N")
+    one = command(
+        "settle", _settle, "bring the processes to what live.json says, after whatever has happened"
+    )
+    one.add_argument("--home", required=True, type=Path, help="the instance's folder")
+    one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
+    one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
     one = command("restart", _restart, "restart the workers one at a time, each ready before the next")
     one.add_argument("--instance", required=True)
     one = command("status", _status, "tell what runs of an instance, and how it is", None)

@@ -13,11 +13,13 @@ options:
   path: {description: The lock., type: path, required: true}
   owner: {description: Who takes or releases it., type: str, required: true}
   break_owner: {description: The owner whose lock may be taken over because its deploy has ended., type: str, default: ""}
+  read: {description: A file to read under the lock., type: path, default: ""}
   state: {description: Taken or released., type: str, choices: [present, absent], default: present}
 """
 RETURN = r"""
 holder: {description: Who holds the lock now, "" for nobody., type: str, returned: always}
 taken: {description: Whether it is ours now., type: bool, returned: always}
+content: {description: What stands in the file to read, "" when there is no such file., type: str, returned: when taken}
 """
 
 import os  # noqa: E402
@@ -30,6 +32,14 @@ def holder_of(path: str) -> str:
     """Say who holds the lock; "" for nobody."""
     try:
         return os.readlink(path)  # noqa: PTH115 - the link's text is the owner, not a path
+    except FileNotFoundError:
+        return ""
+
+
+def content_of(path: str) -> str:
+    """Read the file; "" without one."""
+    try:
+        return Path(path).read_text(encoding="utf-8") if path else ""
     except FileNotFoundError:
         return ""
 
@@ -63,6 +73,7 @@ def main() -> None:
             "path": {"type": "path", "required": True},
             "owner": {"type": "str", "required": True},
             "break_owner": {"type": "str", "default": ""},
+            "read": {"type": "path", "default": ""},
             "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
         },
         supports_check_mode=True,
@@ -70,7 +81,12 @@ def main() -> None:
     path, owner = module.params["path"], module.params["owner"]
     holder = holder_of(path)
     if module.check_mode:
-        module.exit_json(changed=False, holder=holder, taken=holder in ("", owner))
+        module.exit_json(
+            changed=False,
+            holder=holder,
+            taken=holder in ("", owner),
+            content=content_of(module.params["read"]),
+        )
     if module.params["state"] == "absent":
         ours = holder == owner
         if ours:
@@ -78,7 +94,8 @@ def main() -> None:
         # Taking and releasing a lock leaves the host as it was: that is no change.
         module.exit_json(changed=False, holder="" if ours else holder, taken=False)
     taken = take(path, owner, module.params["break_owner"])
-    module.exit_json(changed=False, holder=holder_of(path), taken=taken)
+    content = content_of(module.params["read"]) if taken else ""
+    module.exit_json(changed=False, holder=holder_of(path), taken=taken, content=content)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,71 @@
+"""`settle`: bring supervisord to what live.json says, whatever an interrupted deploy has left.
+
+live.json names the live colour and release, and is written between gate and drain: so what it names has proved itself,
+and everything else of the instance may go. Afterwards there are the bootstrap and the live colour, with the program
+files of the live release, all ready, and the other colour has drained. Safe to run at any time, and again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from mooring import releases
+from mooring.control.errors import ControlError
+from mooring.control.gate import Expected, Progress, gate, wait_process
+from mooring.control.server import Server
+from mooring.control.update import update
+
+OTHER = {"blue": "green", "green": "blue"}
+
+
+def settle(
+    server: Server, home: Path, conf_dir: Path, timeouts: tuple[float, float], progress: Progress
+) -> dict[str, Any]:
+    """Settle the instance of the folder `home`; `timeouts` are those of the gate and of a drain, in seconds.
+
+    Returns whether anything was changed, and what went into the live release. ControlError.
+    """
+    try:
+        live = releases.live(home)
+    except releases.NoInstanceError as error:
+        raise ControlError(str(error)) from error
+    folder = home / "releases" / live["release"]
+    try:
+        manifest = json.loads((folder / "release.json").read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ControlError(f"live.json names a release that is not there: {error}; deploy again") from error
+    instance, colour = manifest["instance"], live["colour"]
+    bootstrap, serving, other = (f"{instance}-{word}" for word in ("bootstrap", colour, OTHER[colour]))
+    written = [
+        _put(folder / "bootstrap.conf", conf_dir / f"{bootstrap}.conf"),
+        _put(folder / f"{colour}.conf", conf_dir / f"{serving}.conf"),
+        _drop(conf_dir / f"{other}.conf"),
+    ]
+    gate_timeout, drain_timeout = timeouts
+    done = update(server, [bootstrap, serving, other], drain_timeout, progress)
+    wait_process(server, home / "run", bootstrap, gate_timeout, progress)
+    gate(
+        server, home / "run", Expected(serving, live["release"], manifest["workers"]), gate_timeout, progress
+    )
+    return {**done, "changed": done["changed"] or any(written), "live": live, "manifest": manifest}
+
+
+def _put(source: Path, target: Path) -> bool:
+    """Give the target the source's content, in one step; whether it had another."""
+    content = source.read_bytes()
+    if target.exists() and target.read_bytes() == content:
+        return False
+    partial = target.with_suffix(".partial")  # no .conf: supervisord does not read it
+    partial.write_bytes(content)
+    partial.chmod(0o644)
+    os.replace(partial, target)  # noqa: PTH105 - Path.replace hides that it is rename(2), which is the point
+    return True
+
+
+def _drop(path: Path) -> bool:
+    existed = path.exists()
+    path.unlink(missing_ok=True)
+    return existed

@@ -1,0 +1,164 @@
+"""A real deployment of a small site to this machine, by the playbooks as users run them."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+SITE = Path(__file__).parent / "site"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+@dataclass
+class Site:
+    """One mooring_root of the test's own, with an instance called `greeter`."""
+
+    root: Path
+    port: int
+    knobs: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def home(self) -> Path:
+        return self.root / "instances/greeter"
+
+    def start(self, playbook: str, *arguments: str, **knobs: Any) -> subprocess.Popen[str]:
+        """Start a playbook as a user does, with knobs for this run alone."""
+        values = {**self.knobs, "mooring_root": str(self.root), "api_port": self.port, **knobs}
+        command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *arguments]
+        if not knobs.pop("alone", False):  # "alone": the inventory on the command line says all
+            # A file, as users keep secrets: Ansible's -vvv shows the command line.
+            (self.root.parent / "knobs.json").write_text(json.dumps(values))
+            command += ["-e", f"@{self.root.parent / 'knobs.json'}"]
+        environment = {
+            **os.environ,
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+        }
+        environment["COLUMNS"] = "1000"  # errors are compared by their words: no line is to be folded
+        return subprocess.Popen(
+            command,
+            cwd=REPOSITORY,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+    def run(self, playbook: str, *arguments: str, **knobs: Any) -> subprocess.CompletedProcess[str]:
+        """Run a playbook to its end."""
+        process = self.start(playbook, *arguments, **knobs)
+        try:
+            output, _ = process.communicate(timeout=300)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        return subprocess.CompletedProcess(process.args, process.returncode, output, "")
+
+    def deploy(self, **knobs: Any) -> str:
+        """Deploy; the output of a deploy that succeeded."""
+        done = self.run("deploy.yml", **knobs)
+        assert done.returncode == 0, done.stdout
+        return done.stdout
+
+    def refused(self, playbook: str = "deploy.yml", **knobs: Any) -> str:
+        """Deploy; the output of a deploy that failed, its folded lines joined."""
+        done = self.run(playbook, **knobs)
+        assert done.returncode == 2, done.stdout
+        return " ".join(done.stdout.split())
+
+    def ask(self) -> tuple[int, str]:
+        """Send one request through the port."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        with contextlib.closing(connection):
+            connection.request("GET", "/")
+            response = connection.getresponse()
+            return response.status, response.read().decode()
+
+    def live(self) -> dict[str, str]:
+        return dict(json.loads((self.home / "live.json").read_text()))
+
+    def control(self, *words: str) -> str:
+        """Run supervisorctl of this root."""
+        home = self.root / "supervisor"
+        command = [home / "venv/bin/supervisorctl", "-c", home / "supervisord.conf", *words]
+        return subprocess.run(command, text=True, capture_output=True, check=False, timeout=60).stdout
+
+    def pids(self) -> dict[str, int]:
+        """Map each process that supervisord runs to its pid."""
+        rows = [line.split() for line in self.control("status").splitlines()]
+        return {row[0]: int(row[3].rstrip(",")) for row in rows if row[1] == "RUNNING"}
+
+    def until(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
+        """Wait for a condition; its value."""
+        deadline = time.monotonic() + seconds
+        while not (value := condition()):
+            assert time.monotonic() < deadline, "the condition did not come true"
+            time.sleep(0.05)
+        return value
+
+
+def recaps(output: str) -> dict[str, dict[str, int]]:
+    """Read the counts of a run's recap, by host."""
+    rows = output.split("PLAY RECAP")[1].splitlines()[1:]
+    found = {}
+    for host, _, counts in (row.partition(":") for row in rows if "ok=" in row):
+        words = (word.split("=") for word in counts.split())
+        found[host.strip()] = {name: int(count) for name, count in words}
+    return found
+
+
+def recap(output: str) -> dict[str, int]:
+    """Read the counts of a run on this machine alone."""
+    return recaps(output)["localhost"]
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Deploy the greeter; what is left at the end is removed, and that too must work."""
+    # Not tmp_path: a folder of root's own (mode 0700) would hide the deployment from its service user.
+    folder = Path(tempfile.mkdtemp(prefix="mooring-test-"))
+    folder.chmod(0o755)
+    one = Site(
+        root=folder / "site",
+        port=free_port(),
+        knobs={
+            "api_name": "greeter",
+            "bind": "127.0.0.1",
+            "workers": 2,
+            "app_source": [str(SITE)],
+            "app_requirements": str(SITE / "requirements.txt"),
+            "wsgi_apps": {"django": "greeter:application", "pecan": "greeter:make_app()"},
+            "smoke_path": "/",
+            "gate_timeout": 10,
+            "supervisorctl_conf": "",
+        },
+    )
+    try:
+        one.deploy()
+        yield one
+        removed = one.run("playbooks/remove.yml")
+        assert removed.returncode == 0, removed.stdout
+        assert not one.root.exists()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,227 @@
+"""Deploys as users run them: again, changed, refused, killed, two at once, back, away."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.conftest import Site, free_port, recap, recaps
+
+
+def test_a_second_run_changes_nothing_and_restarts_nothing(site: Site) -> None:
+    before = site.pids()
+    assert len(before) == 3
+    assert recap(site.deploy())["changed"] == 0
+    assert site.pids() == before
+
+
+def test_check_tells_the_truth_and_changes_nothing(site: Site) -> None:
+    before, live = site.pids(), site.live()
+    done = site.run("deploy.yml", "--check", "--diff", app_environment={"GREETING": "good day"}, workers=3)
+    assert done.returncode == 0, done.stdout
+    assert "-numprocs=2" in done.stdout
+    assert "+numprocs=3" in done.stdout
+    assert '+    GREETING="good day"' in done.stdout
+    assert recap(done.stdout)["changed"] > 0
+    assert (site.pids(), site.live()) == (before, live)
+    unchanged = site.run("deploy.yml", "--check", "--diff")
+    assert recap(unchanged.stdout)["changed"] == 0
+
+
+def test_a_setting_is_a_switch_and_rollback_brings_it_back(site: Site) -> None:
+    before = site.live()
+    site.deploy(app_environment={"GREETING": 'good "day" 100% sure'})
+    assert site.ask() == (200, 'good "day" 100% sure')
+    assert site.live()["colour"] != before["colour"]
+    assert site.live()["previous"] == before["release"]
+    back = site.run("playbooks/rollback.yml")
+    assert back.returncode == 0, back.stdout
+    assert site.ask() == (200, "hello")
+    assert site.live()["release"] == before["release"]
+
+
+def test_the_process_count_follows_workers(site: Site) -> None:
+    site.deploy(workers=3)
+    assert len(site.pids()) == 4
+    site.deploy()
+    assert len(site.pids()) == 3
+
+
+def test_a_secret_arrives_and_shows_nowhere(site: Site) -> None:
+    output = site.run("deploy.yml", "-vvv", "--diff", app_secrets={"GREETER_SECRET": "hush-hush"})
+    assert output.returncode == 0, output.stdout
+    assert site.ask() == (200, "hello hush-hush")
+    # Ansible's -vvv repeats the extra variables of the command line itself; nothing else may.
+    told = [line for line in output.stdout.splitlines() if "hush-hush" in line]
+    assert told == []
+    shown = [
+        path
+        for path in site.root.rglob("*")
+        if path.is_file()
+        and not path.is_symlink()
+        and "venvs" not in path.parts
+        and b"hush-hush" in path.read_bytes()
+    ]
+    assert [path.name for path in shown] == ["secrets.json"]
+    assert shown[0].stat().st_mode & 0o007 == 0
+    assert shown[0].parent.stat().st_mode & 0o007 == 0
+    site.deploy()
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [
+        ("import", "the greeter is broken on purpose"),
+        ("dependency", "No module named 'a_package_that_nobody_has_installed'"),
+        ("smoke", "503"),
+        ("hang", "greeter.py"),
+    ],
+)
+def test_a_broken_release_is_refused_with_its_own_last_words(site: Site, broken: str, words: str) -> None:
+    before, live = site.pids(), site.live()
+    output = site.refused(app_environment={"GREETER_BREAK": broken})
+    assert words in output
+    assert f"Release {live['release']} ({live['colour']}) has never stopped serving." in output
+    assert site.ask() == (200, "hello")
+    assert (site.pids(), site.live()) == (before, live)
+    assert not (site.home / "lock").is_symlink()
+
+
+WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
+    ({"web_framework": "flask"}, 'web_framework is "flask". It is one of'),
+    ({"workers": "many"}, 'workers is "many". Write a whole number from 1 to 256'),
+    ({"workers": 0}, "workers is"),
+    ({"api_port": 70000}, "port is"),
+    ({"port": "http"}, 'port is "http"'),
+    ({"bind": "localhost"}, 'bind is "localhost"'),
+    ({"api_name": "My API"}, 'api_name is "My API"'),
+    ({"gate_timeout": "soon"}, 'gate_timeout is "soon"'),
+    ({"drain_timeout": 1}, "drain_timeout is"),
+    ({"smoke_path": "health"}, 'smoke_path is "health"'),
+    ({"app_environment": {"A": "two\nlines"}}, "app_environment or worker_settings has A="),
+    ({"app_environment": {"A-B": "x"}}, "app_environment or worker_settings has A-B="),
+    ({"app_secrets": {"A": 5}}, "app_secrets has A:"),
+    ({"service_user": "nobody-of-that-name"}, 'service_user is "nobody-of-that-name"'),
+    ({"service_user": "root"}, "nothing of Mooring runs as root"),
+    ({"target_python": "/bin/true"}, "has no Python that will do"),
+    ({"wsgi_apps": {"django": "greeter.application"}}, "wsgi_apps.django is"),
+    ({"mooring_root": "/"}, 'mooring_root is "/"'),
+    ({"mooring_root": "/proc/mooring"}, "cannot be written"),
+    ({"mooring_root": "/tmp/" + "long" * 30}, "a unix socket's path at most"),
+    ({"releases_kept": 1}, "releases_kept is"),
+]
+
+
+def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: Path) -> None:
+    """One run over as many hosts as there are wrong values: each host has one, and each must be told so."""
+    hosts = {
+        f"wrong{number}": {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": sys.executable,
+            **site.knobs,
+            "mooring_root": str(tmp_path / "never"),
+            "api_port": free_port(),
+            **knobs,
+        }
+        for number, (knobs, _) in enumerate(WRONG_VALUES)
+    }
+    inventory = tmp_path / "hosts.json"
+    inventory.write_text(json.dumps({"api": {"hosts": hosts}}))
+    done = site.run("deploy.yml", "-i", str(inventory), alone=True)
+    assert done.returncode == 2, done.stdout
+    for number, (knobs, words) in enumerate(WRONG_VALUES):
+        said = rf"\n(?:fatal|failed): \[wrong{number}\](.*?)(?=\n(?:fatal|failed|ok|TASK|PLAY|\[ERROR))"
+        match = re.search(said, done.stdout, re.DOTALL)
+        assert match, f"{knobs} was not refused"
+        assert words in " ".join(match[1].split()), f"{knobs}: {match[1]}"
+    assert all(counts["changed"] == 0 for counts in recaps(done.stdout).values())
+    assert not (tmp_path / "never").exists()
+
+
+def test_a_source_that_is_not_there_is_refused(site: Site) -> None:
+    before = site.live()
+    assert "nowhere does not exist (app_source" in site.refused(app_source=["nowhere"])
+    assert site.live() == before
+
+
+def test_a_taken_port_is_refused_with_its_holder(site: Site) -> None:
+    before = site.pids()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        output = site.refused(api_port=other.getsockname()[1])
+    assert f"held by process {os.getpid()}" in output
+    assert site.pids() == before
+
+
+def test_a_second_deploy_is_kept_out_and_told_who_is_in(site: Site) -> None:
+    (site.home / "lock").symlink_to("alice@elsewhere, process 17, since 2026-01-01 00:00:00 UTC")
+    try:
+        output = site.refused()
+        assert "greeter on localhost is being deployed by alice@elsewhere, process 17" in output
+        assert "instance_break_lock='alice@elsewhere, process 17, since 2026-01-01 00:00:00 UTC'" in output
+        site.deploy(instance_break_lock="alice@elsewhere, process 17, since 2026-01-01 00:00:00 UTC")
+        assert not (site.home / "lock").is_symlink()
+    finally:
+        (site.home / "lock").unlink(missing_ok=True)
+
+
+def test_the_lock_of_a_killed_deploy_is_taken_over_and_the_deploy_converges(site: Site) -> None:
+    before = site.live()
+    first = site.start("deploy.yml", app_environment={"GREETING": "killed"})
+    site.until(lambda: len(site.pids()) > 3)  # the other colour has started
+    os.killpg(first.pid, signal.SIGKILL)
+    first.communicate()
+    assert (site.home / "lock").is_symlink()
+    site.deploy()
+    assert site.ask() == (200, "hello")
+    assert site.live()["release"] == before["release"]
+    assert len(site.pids()) == 3
+
+
+def test_rolling_restart_replaces_each_worker(site: Site) -> None:
+    before = site.pids()
+    done = site.run("playbooks/restart.yml")
+    assert done.returncode == 0, done.stdout
+    after = site.pids()
+    assert after.keys() == before.keys()
+    changed = [name for name in after if after[name] != before[name]]
+    assert changed == [name for name in after if "bootstrap" not in name]
+
+
+def test_status_and_verify_tell_what_is_live(site: Site) -> None:
+    status = site.run("playbooks/status.yml")
+    assert status.returncode == 0, status.stdout
+    for word in (site.live()["release"], site.live()["colour"], f"tcp://127.0.0.1:{site.port}"):
+        assert word in status.stdout
+    assert site.run("playbooks/verify.yml").returncode == 0
+
+
+def test_verify_fails_when_a_worker_is_stopped(site: Site) -> None:
+    worker = next(name for name in site.pids() if "bootstrap" not in name)
+    site.control("stop", worker)
+    try:
+        output = site.refused("playbooks/verify.yml", gate_timeout=3)
+        assert worker in output
+    finally:
+        site.control("start", worker)
+    assert site.run("playbooks/verify.yml").returncode == 0
+
+
+def test_a_rollback_to_what_is_not_there_lists_what_is(site: Site) -> None:
+    output = site.refused("playbooks/rollback.yml", release="nosuchrelease")
+    assert "There is no release nosuchrelease on localhost" in output
+    assert site.live()["release"] in output
+
+
+def test_release_json_says_what_went_in(site: Site) -> None:
+    manifest = json.loads((site.home / "releases" / site.live()["release"] / "release.json").read_text())
+    assert manifest["workers"] == 2
+    assert manifest["framework"] == "django"
+    assert manifest["wsgi_app"] == "greeter:application"
