@@ -23,7 +23,7 @@ from mooring.worker.balance import Balance
 from mooring.worker.connection import Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
-from mooring.worker.state import DRAINING, State, resident_bytes
+from mooring.worker.state import DRAINING, State
 from mooring.worker.transport import Transport
 
 HESITATION = 0.001
@@ -238,7 +238,7 @@ class Server:
         return proxy_protocol.read_header(lambda size: transport.recv_exactly(size, deadline))
 
     def _watch_memory(self) -> None:
-        if resident_bytes() > self.settings.max_memory << 20:
+        if self.state.resident_bytes() > self.settings.max_memory << 20:
             self.drain("max_memory")
         else:
             self._hub.schedule_call_global(MEMORY_EVERY, self._watch_memory)

@@ -14,6 +14,7 @@ from typing import Any
 
 import eventlet
 from eventlet.green import socket
+from eventlet.hubs import trampoline
 
 from mooring.worker import log
 
@@ -61,6 +62,7 @@ class PrivateServer:
 
     def _accept(self, listener: Any) -> None:
         while True:
+            trampoline(listener, read=True)  # without descriptors, accept fails even if nobody is there
             try:
                 client, _ = listener.accept()
             except OSError as error:

@@ -6,7 +6,6 @@ import os
 import resource
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from mooring.settings import Settings
@@ -38,6 +37,7 @@ class State:
     phase: str = STARTING
     counters: Counters = field(default_factory=Counters)
     started_at: float = field(default_factory=time.time)
+    _statm: int = field(default_factory=lambda: os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
 
     def ready(self) -> dict[str, Any]:
         """Return the answer to ``ready``."""
@@ -59,11 +59,10 @@ class State:
             **self.ready(),
             **counted,
             "log_lines_dropped": log_lines_dropped,
-            "resident_bytes": resident_bytes(),
+            "resident_bytes": self.resident_bytes(),
             "started_at": self.started_at,
         }
 
-
-def resident_bytes() -> int:
-    """Return the resident memory of this process (proc(5), statm)."""
-    return int(Path("/proc/self/statm").read_bytes().split()[1]) * PAGE
+    def resident_bytes(self) -> int:
+        """Return the resident memory of this process (proc(5), statm), also when no descriptor is left."""
+        return int(os.pread(self._statm, 256, 0).split()[1]) * PAGE

@@ -1,0 +1,143 @@
+"""What goes wrong around a worker: no descriptors, a log that nobody takes, a full disk, a blocked hub."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from functional.support import DEADLINE, until
+from functional.worker_support import Worker
+from mooring import private
+
+
+@pytest.fixture
+def make() -> Iterator[Any]:
+    made = []
+
+    def maker(*args: Any, **settings: Any) -> Worker:
+        made.append(Worker(*args, **settings))
+        return made[-1]
+
+    yield maker
+    for one in made:
+        one.stop()
+
+
+def page(path: str) -> bytes:
+    return f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
+def test_without_descriptors_it_goes_on_serving_and_accepts_again_later(make: Any) -> None:
+    one = make("worker_apps:site").start(
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+    )
+    with one.client() as client:
+        assert client.ask(page("takes_descriptors")).body.endswith(b"and then Too many open files")
+        waiting = one.connect()
+        waiting.send(page(""))
+        until(lambda: one.stats()["accept_errors"] > 1, "accept fails, and the private socket still answers")
+        assert client.ask(page("")).body == b"root"
+        assert client.ask(page("gives_descriptors")).body == b"given back"
+        answer = waiting.answer()
+        assert answer is not None
+        assert answer.body == b"root"
+        waiting.close()
+    assert '"event": "accept", "problem": "Too many open files"' in one.words()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_log_that_nobody_reads_stops_nothing(make: Any, stream: str) -> None:
+    """A stalled supervisord: its pipes are full."""
+    one = make("worker_apps:site").start(**{stream: subprocess.PIPE})
+    with one.client() as client:
+        for _ in range(10):
+            assert client.ask(page("logs?60000")).body == b"logged"
+    pipe = getattr(one.process, stream)
+    if stream == "stderr":
+        until(lambda: one.stats()["log_lines_dropped"] > 0, "what was dropped is counted")
+    os.set_blocking(pipe.fileno(), False)
+    pipe.read()  # supervisord is back
+    with one.client() as client:
+        assert client.ask(page("logs?1")).body == b"logged"
+    assert b"writes were dropped: nobody took them]\n" in pipe.read()
+    pipe.close()
+
+
+def test_a_log_whose_reader_is_gone_stops_nothing(make: Any) -> None:
+    one = make("worker_apps:site").start(stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    one.process.stderr.close()
+    one.process.stdout.close()
+    with one.client() as client:
+        assert client.ask(page("logs?100")).body == b"logged"
+        assert client.ask(page("raises")).status == 500
+    assert one.stats()["log_lines_dropped"] > 0
+
+
+def test_a_full_disk_under_the_log_stops_nothing(make: Any) -> None:
+    with Path("/dev/full").open("wb") as full:
+        one = make("worker_apps:site").start(stderr=full, stdout=full)
+    with one.client() as client:
+        assert client.ask(page("logs?100")).body == b"logged"
+        assert client.ask(page("raises")).status == 500
+    assert one.stats()["log_lines_dropped"] > 0
+
+
+def test_a_file_as_the_log_gets_every_line(make: Any) -> None:
+    one = make("worker_apps:site").start()
+    with one.client() as client:
+        client.ask(page("logs?50000"))
+    assert "e" * 50_000 + "\n" in one.words()
+    assert one.stats()["log_lines_dropped"] == 0
+
+
+def test_the_access_log_has_a_line_for_each_request(make: Any) -> None:
+    one = make("worker_apps:site", access_log="on").start()
+    with one.client() as client:
+        client.ask(b"GET /?x=%0a HTTP/1.1\r\nHost: a\r\n\r\n")
+        client.ask(page("no_content"))
+    lines = [json.loads(line) for line in one.words().splitlines()]
+    told = [
+        (line["event"], line["method"], line["target"], line["status"], line["bytes"]) for line in lines[1:]
+    ]
+    assert told == [("request", "GET", "/?x=%0a", 200, 4), ("request", "GET", "/no_content", 204, 0)]
+    assert all(line["milliseconds"] >= 0 and line["peer"] == "127.0.0.1" for line in lines[1:])
+
+
+def test_a_stopped_worker_does_not_answer_and_does_again_when_it_goes_on(make: Any) -> None:
+    one = make().start()
+    one.process.send_signal(signal.SIGSTOP)
+    with pytest.raises(private.NoAnswerError, match=r"within 0\.2 s"):
+        private.ask(one.private, "ready", 0.2)
+    one.process.send_signal(signal.SIGCONT)
+    assert private.ask(one.private, "ready", DEADLINE)["ready"]
+
+
+def test_clients_that_vanish_leave_nothing(make: Any) -> None:
+    one = make("worker_apps:site").start()
+    descriptors = Path(f"/proc/{one.process.pid}/fd")
+    with one.client() as client:
+        client.ask(page(""))
+    until(lambda: one.stats()["open"] == 0, "it is closed")
+    before = len(list(descriptors.iterdir()))
+    for request in (
+        b"",
+        b"GET",
+        page("big"),
+        page("closing?endless"),
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab",
+    ):
+        for _ in range(20):
+            client = one.connect()
+            client.send(request)
+            client.close()
+    until(lambda: one.stats()["open"] == 0, "all are closed")
+    until(lambda: len(list(descriptors.iterdir())) <= before, "all descriptors are closed")
+    assert one.stats()["errors"] == 0
