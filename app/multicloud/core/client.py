@@ -29,6 +29,7 @@ from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError, errors
 
 # What urllib3 warns of (a full pool, odd header lines) is handled here, or is the upstream's affair.
 logging.getLogger("urllib3").setLevel(logging.ERROR)
+urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # who switches verification off knows
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,196 @@
+"""Ask two servers of the API the same and print where they differ: ``python -m multicloud.parity URL1 URL2``.
+
+For whoever moves from one framework to the other and wants to see for himself. Nothing that is asked changes anything:
+what a region could act upon is refused before (by its method, its Accept field, its body), and regions are
+asked with GET only, and only those that are named.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
+
+from multicloud.core.routes import PREFIX
+
+COMPARED = ("content-type", "content-length", "allow")
+"""Header fields that must be the same; others (Date, Server, the request's id) are the server's or the request's."""
+
+SHOWN = 300
+"""Bytes of a body that are shown."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request."""
+
+    method: str
+    path: str
+    fields: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+
+    def __str__(self) -> str:
+        more = "".join(f" {name}: {value}" for name, value in self.fields.items())
+        return f"{self.method} {self.path}{more}{'' if self.body is None else f' {self.body[:60]!r}'}"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What of an answer must be the same."""
+
+    status: int
+    fields: tuple[tuple[str, str | None], ...]
+    body: bytes
+
+    def __str__(self) -> str:
+        fields = "".join(f" {name}: {value}" for name, value in self.fields if value is not None)
+        cut = "…" if len(self.body) > SHOWN else ""
+        return f"{self.status}{fields} {self.body[:SHOWN]!r}{cut}"
+
+
+def questions(regions: Sequence[str]) -> Iterator[Question]:
+    """Yield all requests; of regions (as ``owner_region``) only those that are named."""
+    fixed = ("/v0/vim_types", "/v1/vim_types", "/v0/swagger.json")
+    capacity = ("/v0/check_vim_capacity", "/v1/check_vim_capacity")
+    below = (
+        "",
+        "/",
+        "/identity/v3",
+        "/identity/v3/auth/tokens",
+        "/registry",
+        "/extensions",
+        "/tenant/networks",
+    )
+    of_regions = [f"{base}{rest}" for base in ("/v0/no_region", "/v1/no/region") for rest in below]
+    routes = (*fixed, *capacity, *of_regions, "/v1/no/region/infra_workload/1")
+    for path in routes:
+        yield Question("OPTIONS", path)
+        yield Question("TRACE", path)
+        yield Question("DELETE", path, {"Accept": "text/html"})
+    for path in fixed:
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            yield Question(method, path)
+        for accept in (
+            "*/*",
+            "application/json",
+            "application/*;q=0.5",
+            "text/html",
+            "",
+            "application/json;q=0",
+        ):
+            yield Question("GET", path, {"Accept": accept})
+    for path in (
+        "",
+        "/",
+        "/v0",
+        "/v0/",
+        "/v2/vim_types",
+        "/v1/swagger.json",
+        "/V0/vim_types",
+        "/v1/owner",
+        "/v0/a.b/c",
+    ):
+        for method in ("GET", "HEAD", "POST", "OPTIONS"):
+            yield Question(method, path)
+    for path in ("/v0/owner/networks", "/v0/_region/x", "/v0/owner_/x", "/v0/owner"):
+        yield Question("GET", path)
+        yield Question("HEAD", path)
+    for path in capacity:
+        for body in (
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b'{"VIMs": 1}',
+            b'{"VIMs": [1]}',
+            b"{}",
+            b'{"VIMs": []}',
+            b"\xff",
+        ):
+            yield Question("POST", path, {"Content-Type": "application/json"}, body)
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    yield Question("POST", "/v1/no/region/infra_workload", multipart, b"--x--\r\n")
+    for path in of_regions[1:7]:
+        yield Question("GET", path)
+    for region in regions:
+        owner, _, name = region.partition("_")
+        for base in (f"/v0/{region}", f"/v1/{owner}/{name}"):
+            yield Question("GET", base)
+            yield Question("GET", f"{base}/identity/v3")
+            yield Question("GET", f"{base}/extensions")
+
+
+class Server:
+    """One of the two servers."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/").removesuffix(PREFIX)
+        self._parts: SplitResult = urlsplit(self.url)
+        if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
+            raise ValueError(f"{url} is no base URL; give one like http://127.0.0.1:9001")
+
+    def ask(self, question: Question, timeout: float) -> Heard:
+        """Return what the server answers. Raises OSError and http.client.HTTPException."""
+        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        connection = kind(str(self._parts.hostname), self._parts.port, timeout=timeout)
+        try:
+            connection.request(
+                question.method, f"{self._parts.path}{PREFIX}{question.path}", question.body, question.fields
+            )
+            response = connection.getresponse()
+            body = response.read()
+            return Heard(response.status, tuple((name, response.getheader(name)) for name in COMPARED), body)
+        finally:
+            connection.close()
+
+
+def compare(servers: Sequence[Server], asked: Iterator[Question], timeout: float) -> tuple[int, list[str]]:
+    """Ask both servers everything; return how much that was, and a text for each difference.
+
+    Raises OSError and http.client.HTTPException when a server gives no answer.
+    """
+    count, differences = 0, []
+    for question in asked:
+        count += 1
+        first, second = (server.ask(question, timeout) for server in servers)
+        if first != second:
+            differences.append(
+                f"{question}\n  {servers[0].url}\n    {first}\n  {servers[1].url}\n    {second}\n"
+            )
+    return count, differences
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison. Returns 0: the same; 1: differences, printed; 2: wrong usage, or a server gives no answer."""
+    parser = argparse.ArgumentParser(
+        prog="python -m multicloud.parity", description="Compare two servers of the Multi-Cloud API."
+    )
+    parser.add_argument("url", nargs=2, help="base URL of a server, for example http://127.0.0.1:9001")
+    parser.add_argument(
+        "--region", action="append", default=[], help="also GET from this region (owner_region)"
+    )
+    parser.add_argument(
+        "--timeout", type=float, default=60, help="seconds to wait for an answer (%(default)s)"
+    )
+    options = parser.parse_args(arguments)
+    for region in options.region:
+        if not all(region.partition("_")):
+            parser.error(f"{region} is no region; give one as owner_region")
+    try:
+        servers = [Server(url) for url in options.url]
+        count, differences = compare(servers, questions(options.region), options.timeout)
+    except ValueError as error:
+        parser.error(str(error))
+    except (OSError, http.client.HTTPException) as error:
+        sys.stderr.write(f"No answer to compare: {error or type(error).__name__}. Are both servers up?\n")
+        return 2
+    sys.stdout.writelines(differences)
+    sys.stdout.write(f"{count} requests, {len(differences)} differences\n")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
