@@ -114,7 +114,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"target_python": "/bin/true"}, "has no Python that will do"),
     ({"wsgi_apps": {"django": "greeter.application"}}, "wsgi_apps.django is"),
     ({"mooring_root": "/"}, 'mooring_root is "/"'),
-    ({"mooring_root": "/proc/mooring"}, "cannot be written"),
+    ({"mooring_root": "/proc/mooring"}, "another folder by mooring_root"),
     ({"mooring_root": "/tmp/" + "long" * 30}, "a unix socket's path at most"),
     ({"releases_kept": 1}, "releases_kept is"),
 ]
