@@ -15,65 +15,65 @@ from functional.support import DEADLINE, ROOT
 from upstream.clients import Got, OverSocket
 from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
 
-SEGMENTS = st.sampled_from(
-    [
-        "v0",
-        "v1",
-        "vim_types",
-        "swagger.json",
-        "check_vim_capacity",
-        "owner_region",
-        "owner",
-        "region",
-        "identity",
-        "v3",
-        "auth",
-        "tokens",
-        "registry",
-        "extensions",
-        "infra_workload",
-        "networks",
-        "vmware_fake",
-        "alien_region",
-        "",
-        ".",
-        "..",
-        "%2F",
-        "%0A",
-        "%ff",
-        "%E2%82%AC",
-        "multicloud",
-        "api",
-        "no_where",
-        "_",
-        "a_",
-        "owner%5Fregion",
-    ]
-) | st.text(alphabet=[chr(code) for code in range(33, 127) if chr(code) not in "?#/"], max_size=8)
-PATHS = st.one_of(
-    st.sampled_from(
-        [
-            *(f"{PREFIX}/{path}" for path in ("v0/vim_types", "v1/vim_types", "v0/swagger.json")),
-            *(f"{PREFIX}/{path}" for path in ("v0/check_vim_capacity", "v1/check_vim_capacity")),
-            *(f"{PREFIX}/{path}" for path in ("v0/owner_region/networks", "v1/owner/region/networks")),
-            *(f"{PREFIX}/{path}" for path in ("v0/owner_region", "v1/owner/region/infra_workload/1")),
-            f"{PREFIX}/v0/alien_region/x",
-        ]
-    ),
-    st.lists(SEGMENTS, max_size=7).map(lambda segments: f"{PREFIX}/{'/'.join(segments)}"),
-    st.lists(SEGMENTS, max_size=5).map(lambda segments: f"/{'/'.join(segments)}"),
+VISIBLE = [chr(code) for code in range(33, 127)]
+WORDS = """
+v0 v1 vim_types swagger.json check_vim_capacity owner_region owner region identity v3 auth tokens registry
+extensions infra_workload networks vmware_fake alien_region . .. %2F %0A %ff %E2%82%AC multicloud api no_where
+_ a_ owner%5Fregion
+"""
+SEGMENTS = st.sampled_from(["", *WORDS.split()]) | st.text(
+    [each for each in VISIBLE if each not in "?#/"], max_size=8
 )
-QUERIES = st.just("") | st.text(
-    alphabet=[chr(code) for code in range(33, 127) if chr(code) != "#"], max_size=15
-).map(lambda query: f"?{query}")
-METHODS = st.sampled_from(["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+
+
+def paths(start: str, most: int) -> st.SearchStrategy[str]:
+    """Any path that starts so, with at most so many segments more."""
+    return st.lists(SEGMENTS, max_size=most).map(lambda segments: "/".join([start, *segments]))
+
+
+REGION_PATHS = st.sampled_from([f"{PREFIX}/v0/owner_region", f"{PREFIX}/v1/owner/region"]).flatmap(
+    lambda base: (
+        paths(base, 4) | st.sampled_from(["/networks", "/identity/v3", "/infra_workload/1"]).map(base.__add__)
+    )
+)
+PATHS = st.one_of(
+    REGION_PATHS,
+    REGION_PATHS,
+    REGION_PATHS,
+    st.sampled_from(["v0/vim_types", "v1/vim_types", "v0/swagger.json", "v0/alien_region/x"]).map(
+        f"{PREFIX}/".__add__
+    ),
+    st.sampled_from(["v0/check_vim_capacity", "v1/check_vim_capacity"]).map(f"{PREFIX}/".__add__),
+    paths(PREFIX, 6),
+    paths("", 5),
+)
+QUERIES = st.just("") | st.text(alphabet=[each for each in VISIBLE if each != "#"], max_size=15).map(
+    "?".__add__
+)
+METHODS = st.sampled_from(
+    [
+        "GET",
+        "GET",
+        "GET",
+        "POST",
+        "POST",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "HEAD",
+        "HEAD",
+        "OPTIONS",
+        "TRACE",
+    ]
+)
 VALUES = st.text(alphabet=[chr(code) for code in [*range(32, 127), *range(160, 256)]], max_size=20).map(
     str.strip
 )
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
-        "Accept": st.sampled_from(["*/*", "application/json", "text/html", "application/*;q=0", ""]) | VALUES,
+        "Accept": st.sampled_from(["*/*", "application/json", "text/html;q=0.5, */*", "text/html"]),
         "Content-Type": st.sampled_from(
             [
                 "application/json",
@@ -95,19 +95,18 @@ FIELDS = st.fixed_dictionaries(
         "X-Requested-With": st.just("XMLHttpRequest"),
     },
 )
-BODIES = (
-    st.none()
-    | st.binary(max_size=40)
-    | st.sampled_from(
+BODIES = st.one_of(
+    st.none(),
+    st.binary(max_size=40),
+    st.sampled_from(
         [
             b'{"VIMs": ["owner_region", 7, "no_where"]}',
             b'{"VIMs": [{"cloud-owner": "owner", "cloud-region-id": "region"}]}',
             b"{}",
-            b"[]",
             b"_method=DELETE",
             b"--x--",
         ]
-    )
+    ),
 )
 REPLIES = st.one_of(
     st.builds(
@@ -134,7 +133,7 @@ REPLIES = st.one_of(
 )
 AAI = st.sampled_from(
     [
-        *[region_reply({("owner", "region"): region(), ("alien", "region"): region("alien")})] * 6,
+        *[region_reply({("owner", "region"): region(), ("alien", "region"): region("alien")})] * 12,
         respond(200, b"{}"),
         respond(200, b"nonsense"),
         respond(500),
@@ -179,7 +178,7 @@ def check(stage: Stage, clients: list[Client], request: tuple[Any, ...], aai: Re
 
 
 @settings(
-    max_examples=400,
+    max_examples=500,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
