@@ -103,6 +103,7 @@ def test_the_access_log_has_a_line_for_each_request(make: Any) -> None:
     with one.client() as client:
         client.ask(b"GET /?x=%0a HTTP/1.1\r\nHost: a\r\n\r\n")
         client.ask(page("no_content"))
+    until(lambda: len(one.words().splitlines()) == 3, "three lines: the smoke request's is the first")
     lines = [json.loads(line) for line in one.words().splitlines()]
     told = [
         (line["event"], line["method"], line["target"], line["status"], line["bytes"]) for line in lines[1:]
