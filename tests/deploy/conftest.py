@@ -152,6 +152,8 @@ def site() -> Iterator[Site]:
             "smoke_path": "/",
             "gate_timeout": 10,
             "supervisorctl_conf": "",
+            "companions": {},
+            "app_environment": {},
         },
     )
     try:

@@ -32,7 +32,7 @@ def processes(host: Any, expected: Any) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def workers(processes: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [each for each in processes if not each["title"].endswith("bootstrap")]
+    return [each for each in processes if not re.search("bootstrap$| companion ", each["title"])]
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +59,10 @@ def test_one_bootstrap_and_n_workers_of_the_live_colour(
     assert len(bootstraps) == 1
 
 
-def test_all_hold_the_same_socket_as_descriptor_0(processes: list[dict[str, Any]]) -> None:
-    sockets = {each["socket"] for each in processes}
+def test_all_hold_the_same_socket_as_descriptor_0(
+    workers: list[dict[str, Any]], bootstraps: list[dict[str, Any]]
+) -> None:
+    sockets = {each["socket"] for each in workers + bootstraps}
     assert len(sockets) == 1
     assert re.fullmatch(r"socket:\[\d+\]", sockets.pop())
 
@@ -75,7 +77,9 @@ def test_nothing_runs_as_root(processes: list[dict[str, Any]], host: Any, expect
 def test_supervisord_knows_them_running(host: Any, expected: Any) -> None:
     home = f"{expected.root}/supervisor"
     status = host.check_output(f"{home}/venv/bin/supervisorctl -c {home}/supervisord.conf status")
-    ours = [line for line in status.splitlines() if line.startswith(f"{expected.name}-")]
+    ours = [
+        line for line in status.splitlines() if re.match(rf"{expected.name}-(blue|green|bootstrap)\b", line)
+    ]
     assert len(ours) == expected.workers + 1
     assert all(" RUNNING " in line for line in ours)
 

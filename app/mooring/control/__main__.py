@@ -70,6 +70,11 @@ def _settle(given: argparse.Namespace) -> tuple[Any, str]:
     return done, f"{done['live']['colour']} serves release {done['live']['release']}"
 
 
+def _clear(given: argparse.Namespace) -> tuple[Any, str]:
+    done = settle.clear(_server(given), given.instance, given.conf_dir, given.timeout, _progress)
+    return done, "removed " + (", ".join(done["removed"]) or "nothing")
+
+
 def _wait_process(given: argparse.Namespace) -> tuple[Any, str]:
     run_dir = given.run_dir and Path(given.run_dir)
     process = gate.wait_process(_server(given), run_dir, given.name, given.timeout, _progress)
@@ -121,6 +126,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--home", required=True, type=Path, help="the instance's folder")
     one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
     one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
+    one = command("clear", _clear, "drain and remove all processes and program files of an instance", 600)
+    one.add_argument("--instance", required=True)
+    one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
     one = command("restart", _restart, "restart the workers one at a time, each ready before the next")
     one.add_argument("--instance", required=True)
     one = command("status", _status, "tell what runs of an instance, and how it is", None)

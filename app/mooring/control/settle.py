@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,6 @@ from mooring.control.errors import ControlError
 from mooring.control.gate import Expected, Progress, gate, wait_process
 from mooring.control.server import Server
 from mooring.control.update import update
-
-OTHER = {"blue": "green", "green": "blue"}
 
 
 def settle(
@@ -38,19 +37,46 @@ def settle(
     except OSError as error:
         raise ControlError(f"live.json names a release that is not there: {error}; deploy again") from error
     instance, colour = manifest["instance"], live["colour"]
-    bootstrap, serving, other = (f"{instance}-{word}" for word in ("bootstrap", colour, OTHER[colour]))
-    written = [
-        _put(folder / "bootstrap.conf", conf_dir / f"{bootstrap}.conf"),
-        _put(folder / f"{colour}.conf", conf_dir / f"{serving}.conf"),
-        _drop(conf_dir / f"{other}.conf"),
-    ]
+    bootstrap, serving = f"{instance}-bootstrap", f"{instance}-{colour}"
+    companions = {f"{instance}-{path.stem}": path for path in sorted((folder / "companions").glob("*.conf"))}
+    files = {bootstrap: folder / "bootstrap.conf", serving: folder / f"{colour}.conf", **companions}
+    doomed = [group for group in _groups(server, instance, conf_dir) if group not in files]
+    written = [_put(source, conf_dir / f"{group}.conf") for group, source in files.items()]
+    dropped = [_drop(conf_dir / f"{group}.conf") for group in doomed]
     gate_timeout, drain_timeout = timeouts
-    done = update(server, [bootstrap, serving, other], drain_timeout, progress)
+    done = update(server, [*files, *doomed], drain_timeout, progress)
     wait_process(server, home / "run", bootstrap, gate_timeout, progress)
     gate(
         server, home / "run", Expected(serving, live["release"], manifest["workers"]), gate_timeout, progress
     )
-    return {**done, "changed": done["changed"] or any(written), "live": live, "manifest": manifest}
+    return {
+        **done,
+        "changed": done["changed"] or any(written + dropped),
+        "live": live,
+        "manifest": manifest,
+    }
+
+
+def clear(
+    server: Server, instance: str, conf_dir: Path, drain_timeout: float, progress: Progress
+) -> dict[str, Any]:
+    """Drain and remove every process and program file of the instance; `drain_timeout` in seconds. ControlError."""
+    groups = _groups(server, instance, conf_dir)
+    for group in groups:
+        _drop(conf_dir / f"{group}.conf")
+    return update(server, groups, drain_timeout, progress)
+
+
+def _groups(server: Server, instance: str, conf_dir: Path) -> list[str]:
+    """List the instance's groups, by program files and by what runs: an interrupted run may have left either alone.
+
+    A group is named by the instance, a dash, and one word without a dash.
+    """
+    own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")
+    running = {process["group"] for process in server.call("supervisor.getAllProcessInfo")}
+    return sorted(
+        name for name in running | {path.stem for path in conf_dir.glob("*.conf")} if own.fullmatch(name)
+    )
 
 
 def _put(source: Path, target: Path) -> bool:
@@ -66,6 +92,7 @@ def _put(source: Path, target: Path) -> bool:
 
 
 def _drop(path: Path) -> bool:
+    """Remove the file; whether it was there."""
     existed = path.exists()
     path.unlink(missing_ok=True)
     return existed
