@@ -57,30 +57,36 @@ class PrivateServer:
             pass
 
     def _keep_spare(self) -> None:
-        if self._spare < 0:
+        try:
             self._spare = os.open(os.devnull, os.O_RDONLY)
+        except OSError as error:  # the application was faster; the next answer's descriptor may be had
+            log.event("private_socket", problem=str(error))
 
     def _accept(self, listener: Any) -> None:
         while True:
             trampoline(listener, read=True)  # without descriptors, accept fails even if nobody is there
             try:
-                client, _ = listener.accept()
+                client = self._take(listener)
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE) and self._spare >= 0:
-                    # No descriptor left. The watchdog must get its answer nevertheless: give up the spare one.
-                    os.close(self._spare)
-                    self._spare = -1
-                else:
-                    eventlet.sleep(RETRY)
+                log.event("private_socket", problem=str(error))
+                eventlet.sleep(RETRY)
                 continue
-            if self._spare < 0:
-                self._answer(client)  # here and now, so that its descriptor is the spare one again
-                try:
-                    self._keep_spare()
-                except OSError as error:
-                    log.event("private_socket", problem=str(error))
-            else:
+            if self._spare >= 0:
                 eventlet.spawn_n(self._answer, client)
+            else:
+                self._answer(client)  # here and now, so that its descriptor is the spare one again
+                self._keep_spare()
+
+    def _take(self, listener: Any) -> Any:
+        """Accept; without a descriptor left give up the spare one, for the watchdog must get its answer."""
+        try:
+            return listener.accept()[0]
+        except OSError as error:
+            if error.errno not in (errno.EMFILE, errno.ENFILE) or self._spare < 0:
+                raise
+        os.close(self._spare)
+        self._spare = -1
+        return listener.accept()[0]
 
     def _answer(self, client: Any) -> None:
         try:
