@@ -54,6 +54,7 @@ class Connection:
         "_begun",
         "_body",
         "_environ",
+        "_is_inside",
         "_request",
         "_reset",
         "_server",
@@ -63,10 +64,12 @@ class Connection:
         "transport",
     )
 
-    def __init__(self, server: Server, transport: Transport, address: Any) -> None:
+    def __init__(self, server: Server, transport: Transport, address: Any, *, is_inside: bool) -> None:
+        """Take a connection; ``is_inside``: from this process itself, so without TLS and proxies."""
         self._server = server
         self._settings = server.settings
         self._address = address
+        self._is_inside = is_inside
         self._started = time.monotonic()
         self._begun = self._started
         self._arrived = b""
@@ -114,11 +117,12 @@ class Connection:
     def _open(self) -> None:
         """Do what comes before the first request: PROXY header, TLS handshake."""
         server = self._server
-        deadline = self._started + self._settings.header_timeout
-        if server.reads_proxy_header(self._address):
-            self._address = server.read_proxy_header(self.transport, deadline) or self._address
-        if server.tls is not None:
-            self.transport.start_tls(server.tls, deadline)
+        if not self._is_inside:
+            deadline = self._started + self._settings.header_timeout
+            if server.reads_proxy_header(self._address):
+                self._address = server.read_proxy_header(self.transport, deadline) or self._address
+            if server.tls is not None:
+                self.transport.start_tls(server.tls, deadline)
         self._environ = connection_environ(server.environ, self._address, is_tls=self.transport.is_tls)
 
     # One request

@@ -89,9 +89,9 @@ class Server:
         status: int = self._done.wait()
         return status
 
-    def adopt(self, sock: Any, address: Any) -> None:
-        """Serve one connection that did not come through the listener."""
-        self._hub.schedule_call_global(0, self._begin, sock, address)
+    def adopt(self, sock: Any) -> None:
+        """Serve one connection that comes from this process itself."""
+        self._hub.schedule_call_global(0, lambda: self._begin(sock, None, is_inside=True))
 
     def drain(self, why: str) -> None:
         """Stop accepting, finish what is in flight, then end; a second call changes nothing."""
@@ -195,10 +195,10 @@ class Server:
         self._listening = None
         self.drain(f"the listening socket was closed: {error}")
 
-    def _begin(self, sock: Any, address: Any) -> None:
+    def _begin(self, sock: Any, address: Any, *, is_inside: bool = False) -> None:
         """Run a connection's green thread until it waits for the first time. To be called on the hub."""
         transport = Transport(sock, self._deadlines)
-        connection = Connection(self, transport, address)
+        connection = Connection(self, transport, address, is_inside=is_inside)
         self._connections[transport] = connection
         self.state.counters.open += 1
         self._tell()

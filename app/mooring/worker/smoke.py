@@ -47,7 +47,7 @@ def prove(server: Any, settings: Settings) -> None:
 def _ask(server: Any, settings: Settings) -> bytes:
     ours, theirs = engine.raw_socket.socketpair()
     with GreenSocket(ours) as client:
-        server.adopt(theirs, None)
+        server.adopt(theirs)
         client.sendall(
             f"GET {settings.smoke_path} HTTP/1.1\r\nHost: {settings.smoke_host}\r\n"
             "User-Agent: mooring-smoke\r\nAccept: */*\r\nConnection: close\r\n\r\n".encode("ascii")

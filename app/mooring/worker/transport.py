@@ -15,6 +15,7 @@ from greenlet import getcurrent
 
 from mooring.worker import engine
 from mooring.worker.deadlines import NEVER, Deadlines, Pace
+from mooring.worker.grammar import RefusedError
 
 CHUNK = 65536
 """Bytes that one read takes at most."""
@@ -55,7 +56,7 @@ class Transport:
         self._waiter: Any = None
 
     def start_tls(self, context: Any, deadline: float) -> None:
-        """Do the server's part of a TLS handshake. Raises GoneError, with the reason, when it fails."""
+        """Do the server's part of a TLS handshake. Raises RefusedError, with the reason, when it fails."""
         self.sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
         self.is_tls = True
         while True:
@@ -65,8 +66,10 @@ class Transport:
                 self._wait_readable(deadline)
             except engine.raw_ssl.SSLWantWriteError:
                 self._wait_writable(deadline)
+            except engine.raw_ssl.SSLError as error:
+                raise RefusedError(400, f"the TLS handshake failed: {error.reason or error}") from error
             except OSError as error:
-                raise GoneError(f"TLS handshake: {error}") from error
+                raise GoneError(str(error)) from error
             else:
                 return
 
