@@ -48,6 +48,7 @@ lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
 	@PYTHONPATH=app lint-imports
 	@yamllint --strict .
 	@ansible-lint --offline --strict
+	@python tools/variables_doc.py --check
 
 .PHONY: test-python
 test-python: $(VENV)/.installed ## Run the unit, contract and functional tests
@@ -62,6 +63,10 @@ molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this mac
 format: $(VENV)/.installed ## Format the Python code
 	@ruff check --fix --quiet || true
 	@ruff format
+
+.PHONY: docs
+docs: $(VENV)/.installed ## Write docs/variables.md anew
+	@python tools/variables_doc.py
 
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes

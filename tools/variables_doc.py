@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -55,13 +56,23 @@ def cell(value: object) -> str:
     return text.replace("|", "\\|").replace("\n", " ").strip()
 
 
+def code(value: object) -> str:
+    """Write a default as code; nothing where there is none that fits a cell."""
+    if isinstance(value, bool):
+        return "`on`" if value else "`off`"
+    if isinstance(value, (list, tuple)):
+        value = ", ".join(str(each) for each in value)
+    # What is neither text nor number (a table of drivers, a secret) is told by its meaning.
+    return f"`{cell(value)}`" if isinstance(value, (str, int, float)) and value != "" else ""
+
+
 def knobs() -> list[str]:
     """List the inventory's knobs: name, default, meaning."""
     defaults = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
     specs = yaml.safe_load((REPOSITORY / "roles/site/meta/argument_specs.yml").read_text())
     options = specs["argument_specs"]["main"]["options"]
     return [
-        f"| `{name}` | `{cell(default)}` | {cell(options[name]['description'])} |"
+        f"| `{name}` | {code(default)} | {cell(options[name]['description'])} |"
         for name, default in defaults.items()
     ]
 
@@ -70,23 +81,25 @@ def worker_settings() -> list[str]:
     """List the runtime's settings table."""
     from mooring import settings  # noqa: PLC0415 - found only after app/ is on the path
 
-    rows = []
-    for field in settings.TABLE:
-        default = "(required)" if field.default is dataclasses.MISSING else field.default
-        unit = f" ({field.metadata['unit']})" if field.metadata["unit"] else ""
-        rows.append(
-            f"| `{settings.variable(field.name)}` | `{cell(default)}` | {cell(field.metadata['meaning'])}{unit} |"
-        )
-    return rows
+    return rows(settings)
 
 
 def api_settings() -> list[str]:
     """List the API's settings table."""
     from multicloud.core import settings  # noqa: PLC0415 - found only after app/ is on the path
 
-    return [
-        f"| `{row.variable}` | `{cell(row.default_text)}` | {cell(row.meaning)} |" for row in settings.rows()
-    ]
+    return rows(settings)
+
+
+def rows(settings: Any) -> list[str]:
+    """List a settings table: the runtime's and the API's have the same shape."""
+    found = []
+    for field in settings.TABLE:
+        default = "(required)" if field.default is dataclasses.MISSING else field.default
+        unit = f" ({field.metadata['unit']})" if field.metadata["unit"] else ""
+        meaning = cell(field.metadata["meaning"]) + unit
+        found.append(f"| `{settings.variable(field.name)}` | {code(default)} | {meaning} |")
+    return found
 
 
 def page() -> str:
