@@ -1,0 +1,1 @@
+"""A site for proofs: the load generator's counting, served by a real Django and a real Pecan application."""
