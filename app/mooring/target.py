@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import glob
 import ipaddress
 import json
 import os
@@ -179,11 +180,11 @@ def _lines(path: str) -> list[str]:
 
 def _pid_with_socket(inode: int) -> int | None:
     link = f"socket:[{inode}]"
-    for fd in Path("/proc").glob("[0-9]*/fd/*"):
+    for fd in glob.iglob("/proc/[0-9]*/fd/*"):  # noqa: PTH207 - it passes over what may not be looked into
         # Not ours to look into, or it has ended since: no answer from that one.
         with contextlib.suppress(OSError):
             if os.readlink(fd) == link:  # noqa: PTH115 - the link's text is the fact, it is no path
-                return int(fd.parts[2])
+                return int(fd.split("/")[2])
     return None
 
 
@@ -265,8 +266,9 @@ def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str
     where it could not be tried (we are not root and not that user).
     """
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin", "/usr/local/bin"]
-    named = [path for folder in folders if folder for path in sorted(Path(folder).glob("python3*"))]
-    candidates = [str(path) for path in named if re.fullmatch(r"python3(\.\d+)?", path.name)]
+    # glob passes over folders that may not be looked into; Path.glob raises
+    named = [path for folder in folders if folder for path in sorted(glob.glob(f"{folder}/python3*"))]  # noqa: PTH207
+    candidates = [path for path in named if re.fullmatch(r"python3(\.\d+)?", Path(path).name)]
     facts: dict[str, dict[str, Any]] = {}
     tried = set()
     for candidate in [*extra, sys.executable, *candidates]:

@@ -223,3 +223,22 @@ def test_cpu_quota(tmp_path: Path, group: str, files: dict[str, str], quota: flo
         (tmp_path / "fs" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "fs" / name).write_text(text + "\n")
     assert target._cpu_quota(str(tmp_path / "cgroup"), str(tmp_path / "fs")) == quota
+
+
+def test_a_folder_of_path_that_may_not_be_looked_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden = tmp_path / "hidden"
+    (hidden / "bin").mkdir(parents=True)
+    hidden.chmod(0)
+    monkeypatch.setenv("PATH", str(hidden / "bin"))
+    privileged = os.geteuid() == 0
+    if privileged:  # root may look into everything
+        os.seteuid(65534)
+    try:
+        found = target.python_facts([], None)
+    finally:
+        if privileged:
+            os.seteuid(0)
+        hidden.chmod(0o700)
+    assert all(each["path"] for each in found)
