@@ -18,7 +18,9 @@ from upstream.server import Upstream
 def _stage() -> Iterator[Stage]:
     before = dict(os.environ)
     with ExitStack() as stack:
-        yield Stage(stack)
+        made = Stage(stack)
+        yield made
+        made.terminate()
     os.environ.clear()
     os.environ.update(before)
 
@@ -51,6 +53,16 @@ def api_with(request: pytest.FixtureRequest, stage: Stage) -> Callable[..., Clie
 
     def make(**changed: str) -> Client:
         return stage.client(framework, way, **changed)
+
+    return make
+
+
+@pytest.fixture(params=FRAMEWORKS)
+def in_process_with(request: pytest.FixtureRequest, stage: Stage) -> Callable[..., Client]:
+    """Make a client with changed settings from each framework, where a worker would add nothing but its start."""
+
+    def make(**changed: str) -> Client:
+        return stage.client(request.param, "process", **changed)
 
     return make
 

@@ -43,6 +43,11 @@ class Stage:
         self.msb.reset()
         self.aai.reply = region_reply({("owner", "region"): region()})
 
+    def terminate(self) -> None:
+        """Tell all workers to end, so that they do it at the same time."""
+        for worker in self._workers.values():
+            worker.process.terminate()
+
     def client(self, framework: str, way: str, **changed: str) -> Client:
         """Return a client of the API with these settings changed.
 

@@ -204,8 +204,8 @@ def test_half_a_character_comes_back(api: Client) -> None:
     assert json.loads(got.body) == {"VIMs": [entry("r0", note="\ud800é", AZs=[])]}
 
 
-def test_a_body_of_limited_length(api_with: Callable[..., Client], msb: Upstream) -> None:
-    api = api_with(capacity_body="1000")
+def test_a_body_of_limited_length(in_process_with: Callable[..., Client], msb: Upstream) -> None:
+    api = in_process_with(capacity_body="1000")
     body = json.dumps({"VIMs": ["owner_r0"]}).encode()
     assert api.request("POST", V0, {}, body.ljust(1000)).status == 200
     expected = (413, JSON, '{"error":"Invalidate request body longer than 1000 bytes."}')
@@ -213,26 +213,41 @@ def test_a_body_of_limited_length(api_with: Callable[..., Client], msb: Upstream
     assert text_of(api.request("POST", V0, {"Transfer-Encoding": "chunked"}, body.ljust(1001))) == expected
 
 
-@pytest.mark.parametrize(("parallel", "together"), [("8", 8), ("3", 3), ("1", 1)])
-def test_side_by_side(api_with: Callable[..., Client], msb: Upstream, parallel: str, together: int) -> None:
-    """All of the regions that may be asked at once wait for each other; none of the rest has come by then."""
-    api = api_with(capacity_parallel=parallel)
-    waiting = threading.Condition()
-    arrived, opened = 0, False
-    most = 0
+class Meeting:
+    """Replies that wait until so many requests have come; counts how many were there at once."""
 
-    def reply(seen: Seen, wire: Wire) -> None:
-        nonlocal arrived, opened, most
-        with waiting:
-            arrived += 1
-            most = max(most, arrived) if not opened else most
-            if arrived == together:
-                opened = True
-            waiting.notify_all()
-            assert waiting.wait_for(lambda: opened, 30)
+    def __init__(self, together: int) -> None:
+        self._together = together
+        self._changed = threading.Condition()
+        self._arrived = self._there = 0
+        self.most = 0
+
+    def __call__(self, seen: Seen, wire: Wire) -> None:
+        with self._changed:
+            self._arrived += 1
+            self._there += 1
+            self.most = max(self.most, self._there)
+            self._changed.notify_all()
+            assert self._changed.wait_for(lambda: self._arrived >= self._together, 30), (
+                f"only {self._arrived} came"
+            )
+            self._there -= 1
         ROOM(seen, wire)
 
-    msb.reply = reply
-    names = [f"owner_r{number}" for number in range(8)]
-    assert ask(api, V0, {"VIMs": names}) == {"VIMs": names}
-    assert most == together
+
+NAMES = [f"owner_r{number}" for number in range(8)]
+
+
+def test_side_by_side(api: Client, msb: Upstream) -> None:
+    msb.reply = meeting = Meeting(8)
+    assert ask(api, V0, {"VIMs": NAMES}) == {"VIMs": NAMES}
+    assert meeting.most == 8
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_no_more_at_once_than_a_setting(
+    in_process_with: Callable[..., Client], msb: Upstream, parallel: int
+) -> None:
+    msb.reply = meeting = Meeting(parallel)
+    assert ask(in_process_with(capacity_parallel=str(parallel)), V0, {"VIMs": NAMES}) == {"VIMs": NAMES}
+    assert meeting.most == parallel

@@ -61,14 +61,16 @@ def test_driver_that_takes_no_body(hasty: Client, msb: Upstream, over: threading
     assert text_of(hasty.request("POST", PATH, {}, b"x" * 20_000_000)) == SLOW_DRIVER
 
 
-def test_dripping_driver(api_with: Callable[..., Client], msb: Upstream, over: threading.Event) -> None:
+def test_dripping_driver(
+    in_process_with: Callable[..., Client], msb: Upstream, over: threading.Event
+) -> None:
     def reply(_seen: Seen, wire: Wire) -> None:
         wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
         while not over.wait(0.05):
             wire.send(b"x")
 
     msb.reply = reply
-    assert text_of(api_with(total_timeout="0.5").request("GET", PATH)) == SLOW_DRIVER
+    assert text_of(in_process_with(total_timeout="0.5").request("GET", PATH)) == SLOW_DRIVER
 
 
 def test_slow_region_is_left_out_of_the_capacity(hasty: Client, msb: Upstream, over: threading.Event) -> None:

@@ -206,13 +206,15 @@ def test_connections_are_kept(api: Client, aai: Upstream, msb: Upstream) -> None
     assert (aai.connections, msb.connections) == before
 
 
-def test_msb_below_a_path(api_with: Callable[..., Client], msb: Upstream) -> None:
-    assert api_with(msb_url=f"{msb.url}/iui/").request("GET", f"{V0}/x").status == 200
+def test_msb_below_a_path(in_process_with: Callable[..., Client], msb: Upstream) -> None:
+    assert in_process_with(msb_url=f"{msb.url}/iui/").request("GET", f"{V0}/x").status == 200
     assert msb.only().target == f"/iui{DRIVER_V0}/x"
 
 
-def test_only_known_hosts(api_with: Callable[..., Client]) -> None:
-    api = api_with(allowed_hosts="api.example.org,.example.net,[::1]", MOORING_SMOKE_HOST="example.net")
+def test_only_known_hosts(in_process_with: Callable[..., Client]) -> None:
+    api = in_process_with(
+        allowed_hosts="api.example.org,.example.net,[::1]", MOORING_SMOKE_HOST="example.net"
+    )
     refusal = (400, HTML, "The Host field names no host of this service.")
     for host, known in [
         ("api.example.org", True),

@@ -197,15 +197,15 @@ def test_msb_fails(
     assert len(msb.seen) == 1
 
 
-def test_msb_refuses_the_connection(api_with: Callable[..., Client]) -> None:
+def test_msb_refuses_the_connection(in_process_with: Callable[..., Client]) -> None:
     gone = Upstream()
     gone.close()
     expected = failure("the connection was refused")
-    assert text_of(api_with(msb_url=gone.url).request("GET", PATH)) == expected
+    assert text_of(in_process_with(msb_url=gone.url).request("GET", PATH)) == expected
 
 
-def test_msb_has_no_such_name(api_with: Callable[..., Client]) -> None:
-    got = api_with(msb_url="http://msb.invalid").request("GET", PATH)
+def test_msb_has_no_such_name(in_process_with: Callable[..., Client]) -> None:
+    got = in_process_with(msb_url="http://msb.invalid").request("GET", PATH)
     assert got.status == 500
     assert b"msb.invalid" not in got.body
     assert got.body.startswith(b"The driver's answer could not be had from MSB: ")

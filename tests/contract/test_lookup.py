@@ -125,10 +125,10 @@ def test_aai_does_not_tell(api: Client, aai: Upstream, msb: Upstream, reply: Rep
     assert not msb.seen
 
 
-def test_aai_refuses_the_connection(api_with: Callable[..., Client], msb: Upstream) -> None:
+def test_aai_refuses_the_connection(in_process_with: Callable[..., Client], msb: Upstream) -> None:
     gone = Upstream()
     gone.close()
-    assert text_of(api_with(aai_url=gone.url).request("GET", V0)) == UNKNOWN
+    assert text_of(in_process_with(aai_url=gone.url).request("GET", V0)) == UNKNOWN
     assert not msb.seen
 
 
@@ -169,9 +169,11 @@ def test_no_content_is_no_region(api: Client, aai: Upstream) -> None:
     )
 
 
-def test_another_schema_and_table(api_with: Callable[..., Client], aai: Upstream, msb: Upstream) -> None:
+def test_another_schema_and_table(
+    in_process_with: Callable[..., Client], aai: Upstream, msb: Upstream
+) -> None:
     table = [{"vim_type": "openstack", "versions": {"pike": "my-driver"}, "default": "other"}]
-    api = api_with(aai_schema="v16", drivers=json.dumps(table))
+    api = in_process_with(aai_schema="v16", drivers=json.dumps(table))
     assert api.request("GET", V0).status == 200
     assert "/aai/v16/cloud-infrastructure/" in aai.only().target
     assert msb.only().target == "/api/my-driver/v0/owner_region/networks"
@@ -182,9 +184,9 @@ def test_another_schema_and_table(api_with: Callable[..., Client], aai: Upstream
 
 
 def test_answers_are_remembered_if_wanted(
-    api_with: Callable[..., Client], aai: Upstream, msb: Upstream
+    in_process_with: Callable[..., Client], aai: Upstream, msb: Upstream
 ) -> None:
-    api = api_with(aai_cache_seconds="3600", aai_cache_entries="2")
+    api = in_process_with(aai_cache_seconds="3600", aai_cache_entries="2")
     regions: dict[tuple[str, str], object] = {("owner", name): region() for name in ("r1", "r2", "r3")}
     aai.reply = region_reply(regions)
     for _ in range(3):
@@ -201,9 +203,9 @@ def test_answers_are_remembered_if_wanted(
 
 @pytest.mark.parametrize("reply", [respond(404), respond(200, b"{}"), drop, respond_json(region("aws"), 500)])
 def test_errors_are_never_remembered(
-    api_with: Callable[..., Client], aai: Upstream, framework_name: str, reply: Reply
+    in_process_with: Callable[..., Client], aai: Upstream, framework_name: str, reply: Reply
 ) -> None:
-    api = api_with(aai_cache_seconds="3600")
+    api = in_process_with(aai_cache_seconds="3600")
     path = f"{PREFIX}/v1/owner/{framework_name}/x"
     aai.reply = reply
     assert api.request("GET", path).status in (404, 500)

@@ -136,9 +136,9 @@ def tls(certificate: Path) -> Iterator[Upstream]:
     server.close()
 
 
-def test_a_certificate_is_verified(api_with: Callable[..., Client], tls: Upstream) -> None:
+def test_a_certificate_is_verified(in_process_with: Callable[..., Client], tls: Upstream) -> None:
     unknown = (404, HTML, "Failed to query VIM with id (owner_region) from extsys.")
-    assert text_of(api_with(aai_url=tls.url).request("GET", PATH)) == unknown
+    assert text_of(in_process_with(aai_url=tls.url).request("GET", PATH)) == unknown
     assert not tls.seen, "no request, and so no credentials, went to a stranger"
 
 
@@ -151,13 +151,13 @@ def test_an_authority_can_be_named(
 
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
-def test_verification_can_be_switched_off(api_with: Callable[..., Client], tls: Upstream) -> None:
-    assert api_with(aai_url=tls.url, aai_tls_verify="off").request("GET", PATH).status == 200
+def test_verification_can_be_switched_off(in_process_with: Callable[..., Client], tls: Upstream) -> None:
+    assert in_process_with(aai_url=tls.url, aai_tls_verify="off").request("GET", PATH).status == 200
 
 
-def test_msb_behind_tls(api_with: Callable[..., Client], tls: Upstream, certificate: Path) -> None:
-    assert api_with(msb_url=tls.url, msb_ca_file=str(certificate)).request("GET", PATH).status == 200
-    got = api_with(msb_url=tls.url).request("GET", PATH)
+def test_msb_behind_tls(in_process_with: Callable[..., Client], tls: Upstream, certificate: Path) -> None:
+    assert in_process_with(msb_url=tls.url, msb_ca_file=str(certificate)).request("GET", PATH).status == 200
+    got = in_process_with(msb_url=tls.url).request("GET", PATH)
     assert got.status == 500
     assert b"certificate verify failed" in got.body
 
@@ -319,3 +319,12 @@ def test_capacity_works_in_plain_threads(stage: Stage) -> None:
     for thread in threads:
         thread.join(DEADLINE)
     assert statuses == [200] * 20
+
+
+def test_a_body_that_the_server_refuses(framework: str, stage: Stage, msb: Upstream) -> None:
+    """The server's own limit on bodies holds for chunked ones, and its status reaches the client."""
+    client = stage.client(framework, "socket", MOORING_MAX_BODY="100000")
+    chunked = {"Transfer-Encoding": "chunked"}
+    for method, path in (("PUT", PATH), ("POST", f"{PREFIX}/v0/check_vim_capacity")):
+        assert client.request(method, path, chunked, b"x" * 200_000).status == 413
+    assert client.request("PUT", PATH, chunked, b"x" * 90_000).status == 200

@@ -7,9 +7,9 @@ drivers as ``X-TransactionId`` and back to the client as ``X-Request-ID``.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from json import dumps
@@ -57,7 +57,7 @@ def request_id(environ: Environ) -> str:
     for name in ("HTTP_X_TRANSACTIONID", "HTTP_X_REQUEST_ID"):
         if name in environ and _ID.fullmatch(environ[name]):
             return str(environ[name])
-    return str(uuid.uuid4())
+    return os.urandom(16).hex()
 
 
 def record_of(environ: Environ) -> Record:
@@ -84,7 +84,8 @@ class RequestLog:
 
         def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
             record.status = int(status[:3])
-            if not any(name.lower() == "x-request-id" for name, _ in headers):
+            # An answer of our own has no such field; a driver's may have one.
+            if not record.upstream or not any(name.lower() == "x-request-id" for name, _ in headers):
                 headers = [*headers, ("X-Request-ID", record.id)]
             return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 

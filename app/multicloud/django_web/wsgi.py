@@ -7,6 +7,8 @@ from typing import Any
 
 import django
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
 
 from multicloud.core.broker import broker
 from multicloud.core.requestlog import RequestLog
@@ -30,4 +32,9 @@ class Handler(WSGIHandler):  # type: ignore[misc] # Django comes without types
 
 
 django.setup(set_prefix=False)
+# There is no database: spare each request the look for connections to tidy, a fifth of its time.
+request_started.disconnect(reset_queries)
+for signal in (request_started, request_finished):
+    signal.disconnect(close_old_connections)
+
 application = RequestLog(Handler(), broker().settings)

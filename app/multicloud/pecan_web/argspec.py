@@ -31,7 +31,7 @@ def remember(read: Callable[[Any], Any]) -> Callable[[Any], Any]:
         if entry is None or entry[0] != facts:
             entry = known[plain] = (facts, read(func))
         spec = entry[1]
-        return spec._replace(args=spec.args[:])  # the list belongs to the caller
+        return type(spec)(spec.args[:], *spec[1:])  # the list belongs to the caller
 
     getargspec.remembers = True  # type: ignore[attr-defined]
     return getargspec
