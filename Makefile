@@ -59,6 +59,14 @@ molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this mac
 	@molecule test -s default
 	@molecule test -s pecan
 
+.PHONY: bench
+bench: $(VENV)/.installed ## Measure the worker against other servers (15 minutes) and write docs/performance.md
+	@PYTHONPATH=tools python -m bench $(ARGS)
+
+.PHONY: bench-quick
+bench-quick: $(VENV)/.installed ## Measure the targets alone (two minutes); the report goes to build/bench/quick.md
+	@PYTHONPATH=tools python -m bench --quick $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.installed ## Format the Python code
 	@ruff check --fix --quiet || true
@@ -76,6 +84,9 @@ lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes
 	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
 	@uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --output-file requirements/controller.txt requirements/controller.in
+	@for name in bench bench-bjoern; do \
+	  uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
 
 .PHONY: clean
 clean: ## Remove the virtualenv, caches and built bundles (not a deployment: make remove)

@@ -32,6 +32,8 @@ FIELD = (
     "runserver",
 )
 
+FORWARDING = ("mooring-django", "eventlet-django", "eventlet-unpooled")
+
 
 @dataclass(frozen=True)
 class Step:
@@ -51,7 +53,7 @@ FULL = (
     Step("vim_types", VIM_TYPES, PAIRED, (KEPT_1, KEPT_1000), 5),
     Step("field", VIM_TYPES, FIELD, tuple(replace(load, seconds=1) for load in (CLOSE_100, KEPT_100)), 5),
     Step("field", VIM_TYPES, FIELD, (KEPT_1, KEPT_1000), 2),
-    Step("forward", FORWARD, ("mooring-django", "eventlet-django"), (FORWARD_100, FORWARD_1000), 5, True),
+    Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1, AB_100), 5),
     Step("ab", VIM_TYPES, ("stock-pecan",), (AB_1, AB_100), 1),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1000,), 1),
@@ -71,7 +73,7 @@ QUICK = (
     Step(
         "forward",
         FORWARD,
-        ("mooring-django", "eventlet-django"),
+        FORWARDING,
         (replace(FORWARD_1000, seconds=4),),
         2,
         True,
