@@ -24,8 +24,10 @@ SPOILT = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|(?<!\r)\n|\r(?![\n])(?!\
 """What no head can contain: a control byte, LF without CR, CR without LF (at the very end it may still come)."""
 
 HOST = re.compile(
-    # RFC 9110 7.2 and RFC 3986 3.2.2: an IP literal, or a registered name or IPv4 address; then a port
-    r"(?:\[[0-9A-Fa-f:.]+\]|\[v[0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+\]|(?:[\w.~!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+)"
+    # RFC 9110 7.2 and RFC 3986 3.2.2: a registered name or IPv4 address, or an IP literal; then a port. The name is
+    # spelt as runs of plain characters between percent-encoded ones: twice as fast as one choice per character.
+    r"(?:[\w.~!$&'()*+,;=-]+(?:%[0-9A-Fa-f]{2}[\w.~!$&'()*+,;=-]*)*|(?:%[0-9A-Fa-f]{2}[\w.~!$&'()*+,;=-]*)+"
+    r"|\[[0-9A-Fa-f:.]+\]|\[v[0-9A-Fa-f]+\.[\w.~!$&'()*+,;=:-]+\])"
     r"(?::[0-9]*)?",
     re.ASCII,
 )
