@@ -96,6 +96,13 @@ class Settings:
         casts.whole(0), 1 << 30, "largest request body; a larger one is answered 413 (0: no limit)", "bytes"
     )
 
+    chunked_bodies: str = _setting(
+        casts.choice("stream", "spool"),
+        "stream",
+        "chunked request bodies: stream them to the application, or spool them to disk first and give it a"
+        " length (Django reads no body without one)",
+    )
+
     # Deadlines: totals, not renewed by a byte that drips in
     header_timeout: float = _setting(
         casts.seconds(0.1), 15.0, "from connection or first byte to the end of the header block", "seconds"

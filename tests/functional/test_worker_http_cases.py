@@ -25,6 +25,8 @@ def outcome(one: Worker, case: Case, pieces: list[bytes]) -> tuple[list[str], in
         client.sock.shutdown(1)
         while answer := client.answer():
             assert refused is None, f"an answer follows a refusal: {answer}"
+            if answer.status == 100:
+                continue  # the body came later than its head
             if answer.status == 200:
                 served.append(answer.body.decode("latin-1"))
             else:

@@ -93,13 +93,18 @@ def trusting() -> Iterator[Worker]:
         (["X-Forwarded-For: 9.9.9.9", "X-Forwarded-Proto: https"], "127.0.0.1", "http"),
     ],
 )
-def test_forwarded_of_a_trusted_proxy(fields: list[str], address: str, scheme: str) -> None:
-    with (
-        showing(trusted_proxies="127.0.0.1,10.0.0.0/8", forwarded_field="forwarded") as one,
-        one.client() as client,
-    ):
+def test_forwarded_of_a_trusted_proxy(
+    reading_forwarded: Worker, fields: list[str], address: str, scheme: str
+) -> None:
+    with reading_forwarded.client() as client:
         told = environ(client, *fields)
         assert (told["REMOTE_ADDR"], told["wsgi.url_scheme"]) == (address, scheme)
+
+
+@pytest.fixture(scope="module")
+def reading_forwarded() -> Iterator[Worker]:
+    with showing(trusted_proxies="127.0.0.1,10.0.0.0/8", forwarded_field="forwarded") as one:
+        yield one
 
 
 @pytest.mark.parametrize("trusted", [False, True])

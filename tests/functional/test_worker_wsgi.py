@@ -332,6 +332,19 @@ def test_a_response_may_begin_before_the_body_has_ended(client: Client) -> None:
     assert client.file.read(15) == b"5\r\nworld\r\n0\r\n\r\n"
 
 
+def test_spooled_chunked_bodies() -> None:
+    with worker("worker_apps:site", chunked_bodies="spool") as one, one.client() as client:
+        for body in (b"", b"hello", b"0123456789" * 100_000):
+            answer = client.ask(post("sees_body", body, chunked=True))
+            assert json.loads(answer.body) == [len(body), str(len(body)), None]
+        assert client.ask(post("sees_body", b"x")).status == 200
+        expect = "Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n"
+        assert client.ask(get("sees_body", fields=expect, method="POST")).status == 100
+        requests = one.stats()["requests"]
+        assert client.ask(b"5\r\nhello\r\nzz\r\n").status == 400
+        assert one.stats()["requests"] == requests  # here the application is spared even a late fault
+
+
 # wsgiref.validate
 
 

@@ -237,6 +237,13 @@ def counts_body(environ: Environ, start_response: Any) -> list[bytes]:
     return [b"%d" % total]
 
 
+def sees_body(environ: Environ, start_response: Any) -> list[bytes]:
+    size = len(environ["wsgi.input"].read())
+    start_response("200 OK", [TEXT])
+    seen = [size, environ.get("CONTENT_LENGTH"), environ.get("HTTP_TRANSFER_ENCODING")]
+    return [json.dumps(seen).encode()]
+
+
 def swallows_body_error(environ: Environ, start_response: Any) -> list[bytes]:
     try:
         environ["wsgi.input"].read()

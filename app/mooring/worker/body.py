@@ -8,6 +8,7 @@ a body whose coding is broken from the start is refused without calling it.
 from __future__ import annotations
 
 import io
+import tempfile
 from typing import Any
 
 from mooring.settings import Settings
@@ -69,6 +70,25 @@ class Body(io.RawIOBase):
             return io.BytesIO(self._ready)
         return io.BufferedReader(self, CHUNK)
 
+    def spool(self) -> tuple[Any, int]:
+        """Receive all of the body; return it as a file, on disk if it is large, and its length.
+
+        Raises BodyError, also when there is no room for it.
+        """
+        spooled = tempfile.SpooledTemporaryFile(max_size=CHUNK)  # noqa: SIM115 - it is wsgi.input
+        try:
+            while piece := self._next():
+                try:
+                    spooled.write(piece)
+                except OSError as error:  # noqa: PERF203 - what is received may fail otherwise
+                    raise BodyError(500, f"no room to spool the body: {error.strerror}") from error
+            length = spooled.tell()
+            spooled.seek(0)
+        except BodyError:
+            spooled.close()
+            raise
+        return spooled, length
+
     def readable(self) -> bool:
         """Return True."""
         return True
@@ -78,12 +98,17 @@ class Body(io.RawIOBase):
 
         Raises BodyError when the client sends no more, too slowly, too much, or breaks the coding.
         """
+        piece = self._next(len(buffer))
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def _next(self, size: int = CHUNK) -> bytes:
+        """Return at most ``size`` bytes of the body, at least one; empty: it has ended."""
         while not self._ready and not self.finished:
             self._receive()
-        piece = self._ready[: len(buffer)]
-        buffer[: len(piece)] = piece
-        self._ready = self._ready[len(piece) :]
-        return len(piece)
+        piece = self._ready[:size]
+        self._ready = self._ready[size:]
+        return piece
 
     def skip(self) -> bool:
         """Read away what the application left; return whether the body ended within SKIP bytes."""

@@ -20,7 +20,7 @@ from mooring.worker.deadlines import Pace
 from mooring.worker.environ import connection_environ, request_environ
 from mooring.worker.grammar import SPOILT, RefusedError
 from mooring.worker.headers import date_line
-from mooring.worker.request import Request
+from mooring.worker.request import CHUNKED, Request
 from mooring.worker.response import Response
 from mooring.worker.transport import ExpiredError, GoneError, Transport
 
@@ -135,14 +135,8 @@ class Connection:
             if not head:
                 return False
             request = self._request = Request(head, self._settings)
-            self._body = None
-            stream: Any
-            if request.length:
-                body = self._body = Body(request, self._arrived, self.transport, self._settings)
-                stream = body.stream()
-            else:
-                stream = io.BytesIO()
-        except RefusedError as error:
+            stream = self._take_body(request)
+        except (RefusedError, BodyError) as error:
             self._refuse(error.status, error.reason, head)
             return False
         self._begun = time.monotonic()
@@ -159,6 +153,19 @@ class Connection:
         if self._settings.access_log:
             self._log_request(environ, response)
         return self._go_on(response) if complete else False
+
+    def _take_body(self, request: Request) -> Any:
+        """Return the request's body as ``wsgi.input``. Raises RefusedError, or BodyError when it is spooled."""
+        if not request.length:
+            self._body = None
+            return io.BytesIO()
+        body = self._body = Body(request, self._arrived, self.transport, self._settings)
+        if request.length != CHUNKED or self._settings.chunked_bodies == "stream":
+            return body.stream()
+        spooled, length = body.spool()
+        del request.fields["HTTP_TRANSFER_ENCODING"]
+        request.fields["CONTENT_LENGTH"] = str(length)
+        return spooled
 
     def _call(self, environ: dict[str, Any], response: Response) -> bool:
         """Have the application answer; return whether the response is complete."""

@@ -1,0 +1,106 @@
+"""Django and Pecan projects of nobody's, that use what both offer: streams, files, uploads, cookies."""
+
+from __future__ import annotations
+
+import tempfile
+import types
+from collections.abc import Iterator
+from typing import Any
+
+DATA = bytes(range(256)) * 1000
+
+
+def parts() -> Iterator[bytes]:
+    for number in range(5):
+        yield b"part %d\n" % number
+
+
+def make_django() -> Any:
+    import django
+    from django.conf import settings
+    from django.core.handlers.wsgi import WSGIHandler
+    from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+    from django.urls import path
+
+    def root(request: HttpRequest) -> HttpResponse:
+        response = HttpResponse(f"{request.method} {request.get_full_path()} {request.scheme}")
+        response.set_cookie("a", "1")
+        response.set_cookie("b", "2")
+        return response
+
+    def stream(request: HttpRequest) -> StreamingHttpResponse:
+        return StreamingHttpResponse(parts())
+
+    def file(request: HttpRequest) -> FileResponse:
+        handle = tempfile.TemporaryFile()  # noqa: SIM115 - the response closes it
+        handle.write(DATA)
+        handle.seek(0)
+        return FileResponse(handle, filename="data.bin", as_attachment=True)
+
+    def upload(request: HttpRequest) -> JsonResponse:
+        if request.FILES:
+            sizes = {name: sum(len(chunk) for chunk in file.chunks()) for name, file in request.FILES.items()}
+            return JsonResponse({"files": sizes, "fields": dict(request.POST.items())})
+        return JsonResponse({"body": len(request.body)})
+
+    def empty(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=204)
+
+    urls = types.ModuleType("urls")
+    urls.urlpatterns = [  # type: ignore[attr-defined]
+        path("", root),
+        path("stream", stream),
+        path("file", file),
+        path("upload", upload),
+        path("empty", empty),
+    ]
+    settings.configure(
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF=urls,
+        MIDDLEWARE=["django.middleware.common.CommonMiddleware", "django.middleware.gzip.GZipMiddleware"],
+        SECRET_KEY="none",  # noqa: S106
+        USE_TZ=True,
+    )
+    django.setup()
+    return WSGIHandler()
+
+
+def make_pecan() -> Any:
+    import pecan
+
+    class Root:
+        @pecan.expose(content_type="text/plain")
+        def index(self) -> bytes:
+            pecan.response.set_cookie("a", "1")
+            pecan.response.set_cookie("b", "2")
+            request = pecan.request
+            return f"{request.method} {request.path_qs} {request.scheme}".encode()
+
+        @pecan.expose(content_type="text/plain")
+        def stream(self) -> Any:
+            pecan.response.app_iter = parts()
+            return pecan.response
+
+        @pecan.expose(content_type="application/octet-stream")
+        def file(self) -> Any:
+            handle = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
+            handle.write(DATA)
+            handle.seek(0)
+            pecan.response.app_iter = pecan.request.environ["wsgi.file_wrapper"](handle)
+            pecan.response.content_length = len(DATA)
+            return pecan.response
+
+        @pecan.expose("json")
+        def upload(self) -> Any:
+            if pecan.request.content_type == "multipart/form-data":
+                fields = dict(pecan.request.POST)
+                files = {name: field.file.read() for name, field in fields.items() if hasattr(field, "file")}
+                sizes = {name: len(data) for name, data in files.items()}
+                return {"files": sizes, "fields": {n: v for n, v in fields.items() if n not in files}}
+            return {"body": len(pecan.request.body)}
+
+        @pecan.expose()
+        def empty(self) -> None:
+            pecan.response.status = 204
+
+    return pecan.make_app(Root(), debug=False)
