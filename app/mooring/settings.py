@@ -81,6 +81,9 @@ class Settings:
     smoke_timeout: float = _setting(
         casts.seconds(0.1), 30.0, "time that the smoke request may take", "seconds"
     )
+    probation: float = _setting(
+        casts.seconds(0), 0.0, "time that a worker must live on after it, before it is ready", "seconds"
+    )
 
     # Limits of a request
     max_request_line: int = _setting(

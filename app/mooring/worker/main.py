@@ -17,7 +17,7 @@ from mooring import process, settings
 from mooring.worker import application, engine, log, signals, tls
 from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
-from mooring.worker.smoke import prove
+from mooring.worker.smoke import prove, survive
 from mooring.worker.state import READY, Counters, State
 
 LISTENER = 0
@@ -65,6 +65,7 @@ def main() -> int:
         return settings.EX_USAGE
     try:
         prove(server, config)
+        survive(config)
         state.counters = Counters()  # what is counted is what clients asked for
         signals.on_signals(
             (signal.SIGTERM, signal.SIGINT), lambda number: server.drain(signal.Signals(number).name)

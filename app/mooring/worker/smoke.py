@@ -44,6 +44,15 @@ def prove(server: Any, settings: Settings) -> None:
         )
 
 
+def survive(settings: Settings) -> None:
+    """Wait out the probation, with the hub turning.
+
+    An application that ends its process soon after its first request (a thread of its own that fails, say) does so
+    here, where it has no client yet: nobody's request is lost, and the gate sees a worker that was never ready.
+    """
+    eventlet.sleep(settings.probation)
+
+
 def _ask(server: Any, settings: Settings) -> bytes:
     ours, theirs = engine.raw_socket.socketpair()
     with GreenSocket(ours) as client:
