@@ -106,6 +106,28 @@ def test_an_encoded_body_stays_encoded(api: Client, msb: Upstream) -> None:
     )
 
 
+@pytest.mark.parametrize("size", [10, 60_000, 1_000_000])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_an_encoded_body_without_its_field_is_decoded(
+    api: Client, msb: Upstream, size: int, framing: str
+) -> None:
+    """Content-Encoding is one of the fields that do not go on; the body must be good without it."""
+    body = bytes(range(256)) * (size // 256) + b"x" * (size % 256)
+    encoded = gzip.compress(body)
+    head = b"HTTP/1.1 404 No\r\nContent-Encoding: gzip\r\n"
+    if framing == "length":
+        msb.reply = raw(head + b"Content-Length: %d\r\n\r\n%b" % (len(encoded), encoded), "keep")
+    else:
+        msb.reply = raw(
+            head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(encoded), encoded),
+            "keep",
+        )
+    for _ in range(2):
+        got = api.request("GET", PATH)
+        assert (got.status, got.body, got.value("Content-Type")) == (404, body, HTML)
+        assert got.value("Content-Encoding") is None
+
+
 @pytest.mark.parametrize(
     "pieces", [(), (b"{}",), (b"a" * 1000, b"b"), (b"x" * 70_000,) * 30], ids=["empty", "one", "two", "many"]
 )

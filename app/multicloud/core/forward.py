@@ -126,6 +126,7 @@ class Forwarder:
             raise UpstreamError(f"it holds {error}") from error
         if not passed_on:
             lines.append(("Content-Type", answer.HTML))
+            received.decode()
         whole = received.hold()
         length = received.length if whole is None or method == "HEAD" else str(len(whole))
         if length is not None and received.status not in (204, 304):

@@ -27,17 +27,24 @@ class Received:
         self._deadline = deadline
         self._held: list[bytes] = []
         self._ended = False
+        self._decoding = False
         self.status = response.status
         self.fields: list[tuple[str, str]] = list(response.headers.items())
 
     @property
     def length(self) -> str | None:
         """The announced length of the body (for HEAD: of the one that GET would have) if it is sound."""
+        if self._decoding:
+            return None
         values = {part.strip() for part in self._response.headers.get("content-length", "").split(",")}
         value = values.pop()
         chunked = "transfer-encoding" in self._response.headers
         sound = value.isascii() and value.isdigit() and len(value) <= 18
         return value if sound and not values and not chunked else None
+
+    def decode(self) -> None:
+        """Undo the body's Content-Encoding as it is read, for a client that does not get to see that field."""
+        self._decoding = "content-encoding" in self._response.headers
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body's pieces as they come. Raises UpstreamError and UpstreamTimeoutError."""
@@ -100,7 +107,7 @@ class Received:
         # More than is left is never asked for: what follows on the connection is no part of this response.
         left = self._response.length_remaining
         with errors_told():
-            piece = self._response.read1(min(BLOCK, left) if left else BLOCK)
+            piece = self._response.read1(min(BLOCK, left) if left else BLOCK, decode_content=self._decoding)
         self._ended = not piece
         return piece
 
