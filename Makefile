@@ -54,6 +54,18 @@ lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
 test-python: $(VENV)/.installed ## Run the unit, contract and functional tests
 	@python -m pytest $(ARGS)
 
+.PHONY: test-load
+test-load: $(VENV)/.installed ## Prove under load that no operation fails a request, on both frameworks (minutes)
+	@python -m pytest tests/load $(ARGS)
+
+.PHONY: test-faults
+test-faults: $(VENV)/.installed ## Kill, stop, starve and interrupt under load (minutes; its full-disk test needs root)
+	@python -m pytest tests/faults $(ARGS)
+
+.PHONY: prove
+prove: $(VENV)/.installed ## Prove on what `make deploy` has deployed that no request fails; writes build/prove
+	@ansible-playbook playbooks/prove.yml $(ARGS)
+
 .PHONY: molecule
 molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
 	@molecule test -s default
