@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -112,13 +113,14 @@ def machine(app: Path) -> dict[str, str]:
         "memory": memory,
         "kernel": platform.release(),
         "Python": platform.python_version(),
-        "wrk": _first_line(["wrk", "-v"]),
-        "ab": _first_line(["ab", "-V"]),
-        "revision": _first_line(["git", "-C", str(app), "describe", "--always", "--dirty"]),
+        "wrk": _said(["wrk", "-v"], r"wrk (\S+)"),
+        "ab": _said(["ab", "-V"], r"Version (\S+)"),
+        "revision": _said(["git", "-C", str(app), "describe", "--always", "--dirty"], r"(\S+)"),
     }
 
 
-def _first_line(command: list[str]) -> str:
+def _said(command: list[str], pattern: str) -> str:
+    """Return what the pattern finds in a command's output."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    text = (done.stdout + done.stderr).strip()
-    return text.splitlines()[0].partition("Copyright")[0].strip() if text else "unknown"
+    found = re.search(pattern, done.stdout + done.stderr)
+    return found.group(1) if found else "unknown"

@@ -12,8 +12,8 @@ RAW_CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "wrk", 100, seco
 KEPT_1 = Load("kept-1", "keep-alive, 1 client", "wrk", 1, seconds=1)
 KEPT_100 = Load("kept-100", "keep-alive, 100 clients", "wrk", 100, seconds=2)
 KEPT_1000 = Load("kept-1000", "keep-alive, 1000 clients", "wrk", 1000, seconds=2)
-FORWARD_100 = Load("forward-100", "forwarding, 100 clients", "wrk", 100, seconds=3)
-FORWARD_1000 = Load("forward-1000", "forwarding, 1000 clients", "wrk", 1000, seconds=5)
+FORWARD_100 = Load("forward-100", "forwarding, 100 clients", "wrk", 100, seconds=2)
+FORWARD_1000 = Load("forward-1000", "forwarding, 1000 clients", "wrk", 1000, seconds=4)
 AB_1 = Load("ab-1", "ab, 100 requests, 1 client", "ab", 1, requests=100)
 AB_100 = Load("ab-100", "ab, 10,000 requests, 100 clients", "ab", 100, requests=10_000)
 AB_1000 = Load("ab-1000", "ab, 100,000 requests, 1000 clients", "ab", 1000, requests=100_000)
@@ -54,7 +54,7 @@ FULL = (
     Step("field", VIM_TYPES, FIELD, tuple(replace(load, seconds=1) for load in (CLOSE_100, KEPT_100)), 5),
     Step("field", VIM_TYPES, FIELD, (KEPT_1, KEPT_1000), 2),
     Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
-    Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1, AB_100), 5),
+    Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1, AB_100), 3),
     Step("ab", VIM_TYPES, ("stock-pecan",), (AB_1, AB_100), 1),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1000,), 1),
 )
@@ -74,7 +74,7 @@ QUICK = (
         "forward",
         FORWARD,
         FORWARDING,
-        (replace(FORWARD_1000, seconds=4),),
+        (FORWARD_1000,),
         2,
         True,
     ),

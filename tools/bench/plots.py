@@ -14,7 +14,7 @@ from bench.figures import Row
 from bench.servers import BY_NAME
 
 mpl.use("Agg")
-from matplotlib import pyplot
+from matplotlib import pyplot, ticker
 
 OURS, THEIRS, EDGE = "#1f6f8b", "#c9ccd1", "#33373d"
 NAMES = {"close-100": "no keep-alive, 100 clients", "kept-100": "keep-alive, 100 clients"}
@@ -78,6 +78,9 @@ def latencies(rows: list[Row], path: Path, title: str) -> None:
         panel.plot([p50], [height], "o", color=colour)
         panel.text(p99 * 1.06, height, f"{p50:.0f} / {p99:.0f}", va="center", fontsize=8, color=EDGE)
     panel.set_xscale("log")
+    panel.xaxis.set_major_formatter(ticker.StrMethodFormatter("{x:g}"))
+    panel.xaxis.set_minor_formatter(ticker.NullFormatter())
+    panel.margins(x=0.08)
     _dress(panel, [name for _, _, name in measured], "")
     _save(figure, path, title)
 
