@@ -29,7 +29,8 @@ HOP_BY_HOP = frozenset(
 _STATUS = re.compile(r"([2-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
-_LENGTH = re.compile(r"[0-9]{1,18}")
+MAX_DIGITS = 18
+"""Digits of the longest body that anybody could have."""
 
 _PLAIN, _CONTENT_LENGTH, _DATE = range(3)
 _KINDS = {"content-length": _CONTENT_LENGTH, "date": _DATE}
@@ -53,23 +54,23 @@ class Head:
         self.status = _STATUSES.get(status) or _check_status(status)
         self.length: int | None = None
         self.has_date = False
-        lines = ["HTTP/1.1 ", status, "\r\n"]
+        text = f"HTTP/1.1 {status}\r\n"
         for name, value in fields:
             kind = _NAMES.get(name)
             if kind is None:
                 kind = _check_name(name)
-            if not (isinstance(value, str) and (value.isascii() and value.isprintable())):
+            if type(value) is not str or not (value.isascii() and value.isprintable()):
                 _check_value(name, value)
             if kind == _CONTENT_LENGTH:
                 self._declare(value)
                 continue
             if kind == _DATE:
                 self.has_date = True
-            lines += (name, ": ", value, "\r\n")
-        self.lines = "".join(lines).encode("latin-1")
+            text += f"{name}: {value}\r\n"
+        self.lines = text.encode("latin-1")
 
     def _declare(self, value: str) -> None:
-        if not _LENGTH.fullmatch(value):
+        if not (value.isdigit() and value.isascii() and len(value) <= MAX_DIGITS):
             raise HeadersError(f"Content-Length is {value!r}, not a number")
         length = int(value)
         if self.length not in (None, length):

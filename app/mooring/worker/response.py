@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mooring.settings import Settings
@@ -22,6 +22,9 @@ JOIN = 65536
 """Bodies up to this size, in bytes, are copied behind their head to leave in one send."""
 
 FILE_BLOCK = 65536
+LAST_CHUNK = b"0\r\n\r\n"
+BODILESS = (204, 304)
+"""Statuses without a body (RFC 9110 15.3.5, 15.4.5); 1xx is refused."""
 
 
 class FileWrapper:
@@ -46,18 +49,25 @@ class FileWrapper:
 
 
 class Response:
-    """What is sent for one request. ``may_keep`` is asked when the head leaves whether the connection stays."""
+    """What is sent for one request.
+
+    ``may_keep`` is asked, when the head leaves, whether the connection stays; ``keep`` holds what was settled.
+    ``by_close``: nothing but the connection's end marks the end of the body. ``cut``: bytes beyond the declared
+    length, which were not sent.
+    """
 
     __slots__ = (
         "_chunked",
         "_head",
         "_is_11",
+        "_length",
         "_may_keep",
         "_pace",
         "_settings",
         "_to_head",
         "_transport",
         "bodiless",
+        "by_close",
         "cut",
         "head_sent",
         "keep",
@@ -80,8 +90,10 @@ class Response:
         self._may_keep = may_keep
         self._pace: Pace | None = None
         self._head: Head | None = None
+        self._length: int | None = None
         self._chunked = False
         self.bodiless = to_head
+        self.by_close = False
         self.head_sent = False
         self.keep = False
         self.cut = 0
@@ -91,11 +103,6 @@ class Response:
     def status(self) -> int:
         """The status that was or will be sent; 0 before start_response."""
         return self._head.status if self._head else 0
-
-    @property
-    def by_close(self) -> bool:
-        """Whether nothing but the connection's end marks the end of the body."""
-        return self.head_sent and not (self._chunked or self.bodiless) and self._length() is None
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -120,58 +127,57 @@ class Response:
             return
         lead = b"" if self.head_sent else self._start(None)
         if self.bodiless:
-            if lead:
-                self._send(lead)
-            return
-        length = self._length()
-        if length is not None and self.sent + len(data) > length:
-            self.cut += self.sent + len(data) - length
-            data = data[: length - self.sent]
+            data = b""
+        elif self._length is not None and self.sent + len(data) > self._length:
+            self.cut += self.sent + len(data) - self._length
+            data = data[: self._length - self.sent]
         self.sent += len(data)
         if self._chunked:
             self._send(b"%b%x\r\n%b\r\n" % (lead, len(data), data))
-        elif not lead:
-            if data:
-                self._send(data)
-        elif len(data) <= JOIN:
-            self._send(lead + data)
         else:
-            self._send(lead)
-            self._send(data)
+            self._send_joined(lead, data)
+        self._transport.be_fair(len(data))
 
     def send_all(self, result: Iterable[bytes]) -> None:
         """Send what the application returned, to its end."""
         kind = type(result)
-        if kind is list or kind is tuple:
-            self._send_parts(result)  # type: ignore[arg-type]
-        elif kind is not FileWrapper or not self._send_file(result):  # type: ignore[arg-type]
+        if (kind is list or kind is tuple) and not self.head_sent:
+            parts: Sequence[bytes] = result  # type: ignore[assignment]
+            self._send_whole(parts[0] if len(parts) == 1 else b"".join(parts))
+            return
+        if kind is not FileWrapper or not self._send_file(result):  # type: ignore[arg-type]
             for part in result:
                 self.write(part)
-        self._finish()
+        if not self.head_sent:
+            self._send(self._start(0))
+        elif self._chunked:
+            self._send(LAST_CHUNK)
+        if self.sent != self._length:
+            self._check_length()
 
-    def _send_parts(self, parts: list[bytes] | tuple[bytes, ...]) -> None:
-        """Send a body of which all parts are there: its length is known without the application's help."""
-        if self.head_sent:
-            for part in parts:
-                self.write(part)
-            return
-        body = parts[0] if len(parts) == 1 else b"".join(parts)
+    def _send_whole(self, body: bytes) -> None:
+        """Send a body of which all is there: its length is known without the application's help."""
         if not isinstance(body, bytes):
             raise TypeError(f"a part of the body is {type(body).__name__}, not bytes (PEP 3333)")
-        if not body:
+        lead = self._start(len(body))
+        if self.bodiless:
+            self._send(lead)
             return
-        if self._length() is None:
-            lead = self._start(len(body))
-            self.sent = 0 if self.bodiless else len(body)
-            if self.bodiless:
-                self._send(lead)
-            elif len(body) <= JOIN:
-                self._send(lead + body)
-            else:
-                self._send(lead)
-                self._send(body)
+        length = self._length or 0
+        if len(body) > length:
+            self.cut = len(body) - length
+            body = body[:length]
+        self.sent = len(body)
+        self._send_joined(lead, body)
+        if self.cut or self.sent < length:
+            self._check_length()
+
+    def _send_joined(self, lead: bytes, data: bytes) -> None:
+        if len(data) <= JOIN:
+            self._send(lead + data)
         else:
-            self.write(body)
+            self._send(lead)
+            self._send(data)
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
         """Send a regular file by sendfile(2), if that is what it is; return whether it was."""
@@ -186,72 +192,53 @@ class Response:
         if not stat.S_ISREG(facts.st_mode):
             return False
         there = max(0, facts.st_size - offset)
-        length = self._length()
-        if length is None:
-            length = there
-        elif there > length:
-            self.cut += there - length
-        self._send(self._start(length))
-        if not self.bodiless:
-            self.sent = self._transport.send_file(descriptor, offset, min(there, length), self._patience())
+        lead = self._start(there)
+        self._send(lead)
+        if self.bodiless or self._length is None:
+            return True
+        self.cut = max(0, there - self._length)
+        self.sent = self._transport.send_file(descriptor, offset, min(there, self._length), self._patience())
         return True
 
-    def _finish(self) -> None:
-        if not self.head_sent:
-            self._send(self._start(0))
-        elif self._chunked:
-            self._send(b"0\r\n\r\n")
-        length = self._length()
+    def _check_length(self) -> None:
+        """Tell the log when the body is not as long as declared; keep no connection on which some is missing."""
         if self.cut:
-            log.event("body_cut", declared=length, too_much=self.cut)
-        if length is not None and not self.bodiless and self.sent < length:
+            log.event("body_cut", declared=self._length, too_much=self.cut)
+        elif self._length is not None and not self.bodiless:
             self.keep = False
-            log.event("body_short", declared=length, sent=self.sent)
+            log.event("body_short", declared=self._length, sent=self.sent)
 
-    def _length(self) -> int | None:
-        if self._head is None:
-            raise AssertionError("the application sent a body before it called start_response (PEP 3333)")
-        return self._head.length
-
-    def _start(self, length: int | None) -> bytes:
-        """Return the bytes of the head, settling how the body is framed; ``length``: what is known of it."""
-        declared = self._length()
+    def _start(self, known: int | None) -> bytes:
+        """Return the bytes of the head, settling how the body is framed; ``known``: its length, if it is."""
         head = self._head
-        assert head is not None  # noqa: S101 - _length() has seen to it
-        status = head.status
-        lines = [head.lines]
-        if status == 204:  # RFC 9110 8.6: no Content-Length either
+        if head is None:
+            raise AssertionError("the application sent a body before it called start_response (PEP 3333)")
+        length = known if head.length is None else head.length
+        if head.status in BODILESS:
             self.bodiless = True
-        elif status == 304:
-            self.bodiless = True
-            length = declared
-        elif declared is not None:
-            length = declared
+            # RFC 9110 8.6: none with 204; with 304 that of the response it stands for, which we do not know
+            length = None if head.status == 204 else head.length
         elif self._to_head and not length:
             length = None  # what a GET would have brought is not known: better no length than a wrong one
-        if length is not None and status != 204:
-            lines.append(b"Content-Length: %d\r\n" % length)
-            if declared is None:
-                head.length = length
-        elif not self.bodiless:
-            self._chunked = self._is_11
+        text = head.lines
+        if length is not None:
+            text += b"Content-Length: %d\r\n" % length
+        elif not self.bodiless and self._is_11:
+            self._chunked = True
+            text += b"Transfer-Encoding: chunked\r\n"
         if not head.has_date:
-            lines.append(date_line())
-        if self._chunked:
-            lines.append(b"Transfer-Encoding: chunked\r\n")
-        framed = self._chunked or self.bodiless or length is not None
-        self.keep = framed and self._may_keep()
-        if not self.keep:
-            lines.append(b"Connection: close\r\n\r\n")
-        elif self._is_11:
-            lines.append(b"\r\n")
-        else:
-            lines.append(b"Connection: keep-alive\r\n\r\n")
+            text += date_line()
+        self._length = length
         self.head_sent = True
-        return b"".join(lines)
+        self.by_close = length is None and not self._chunked and not self.bodiless
+        self.keep = not self.by_close and self._may_keep()
+        if not self.keep:
+            return text + b"Connection: close\r\n\r\n"
+        return text + (b"\r\n" if self._is_11 else b"Connection: keep-alive\r\n\r\n")
 
     def _send(self, data: bytes) -> None:
-        self._transport.send(data, self._patience())
+        if data and (rest := self._transport.send_now(data)):
+            self._transport.send(rest, self._patience())
 
     def _patience(self) -> Pace:
         if self._pace is None:

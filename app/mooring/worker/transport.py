@@ -20,6 +20,9 @@ from mooring.worker.grammar import RefusedError
 CHUNK = 65536
 """Bytes that one read takes at most."""
 
+STRETCH = 1 << 20
+"""Bytes that one transfer may move without letting others have their turn."""
+
 READ_LATER = (BlockingIOError, engine.raw_ssl.SSLWantReadError)
 WRITE_LATER = (BlockingIOError, engine.raw_ssl.SSLWantWriteError)
 SHUT_WR = engine.raw_socket.SHUT_WR
@@ -41,7 +44,17 @@ class Transport:
     GoneError when the connection is broken.
     """
 
-    __slots__ = ("_deadlines", "_hub", "_listener", "_waiter", "deadline", "descriptor", "is_tls", "sock")
+    __slots__ = (
+        "_deadlines",
+        "_hub",
+        "_listener",
+        "_stretch",
+        "_waiter",
+        "deadline",
+        "descriptor",
+        "is_tls",
+        "sock",
+    )
 
     def __init__(self, sock: Any, deadlines: Deadlines) -> None:
         sock.setblocking(False)
@@ -54,6 +67,7 @@ class Transport:
         self._hub.mark_as_reopened(self.descriptor)
         self._listener: Any = None
         self._waiter: Any = None
+        self._stretch = 0
 
     def start_tls(self, context: Any, deadline: float) -> None:
         """Do the server's part of a TLS handshake. Raises RefusedError, with the reason, when it fails."""
@@ -108,6 +122,7 @@ class Transport:
         start = time.monotonic()
         received = self.recv(start + pace.left)
         pace.account(time.monotonic() - start, len(received))
+        self.be_fair(len(received))
         return received
 
     def recv_now(self) -> bytes:
@@ -118,12 +133,21 @@ class Transport:
             return b""
         return received
 
-    def send(self, data: bytes, pace: Pace) -> None:
+    def send_now(self, data: bytes) -> memoryview | None:
+        """Hand what fits of the data to the kernel; return the rest, None if there is none."""
+        try:
+            sent = self.sock.send(data)
+        except (*WRITE_LATER, *READ_LATER):
+            sent = 0
+        except OSError as error:
+            raise GoneError(str(error)) from error
+        return None if sent == len(data) else memoryview(data)[sent:]
+
+    def send(self, data: bytes | memoryview, pace: Pace) -> None:
         """Hand all the data to the kernel, waiting for room with the patience of ``pace``."""
-        rest: memoryview | bytes = data
         while True:
             try:
-                sent = self.sock.send(rest)
+                sent = self.sock.send(data)
             except WRITE_LATER:
                 sent = 0
             except READ_LATER:
@@ -131,9 +155,9 @@ class Transport:
                 continue
             except OSError as error:
                 raise GoneError(str(error)) from error
-            if sent == len(rest):
+            if sent == len(data):
                 return
-            rest = memoryview(rest)[sent:]
+            data = memoryview(data)[sent:]
             self._wait_writable_paced(pace, sent)
 
     def send_file(self, source: int, offset: int, count: int, pace: Pace) -> int:
@@ -150,8 +174,16 @@ class Transport:
             if sent == 0:
                 break
             pace.account(0.0, sent)
+            self.be_fair(sent)
             done += sent
         return done
+
+    def be_fair(self, size: int) -> None:
+        """Count bytes that came through without a wait; after STRETCH of them, let others have the hub."""
+        self._stretch += size
+        if self._stretch > STRETCH:
+            self._stretch = 0
+            engine.yield_turn()
 
     def shutdown(self) -> bool:
         """Tell the client that nothing more will come; return False if it is gone already."""
@@ -206,6 +238,7 @@ class Transport:
         pace.account(time.monotonic() - start, progress)
 
     def _wait(self, deadline: float) -> None:
+        self._stretch = 0
         self._waiter = getcurrent()
         self.deadline = deadline
         if deadline < self._deadlines.next:
