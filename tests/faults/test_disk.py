@@ -30,6 +30,7 @@ def test_full_disks_under_logs_and_sockets_cost_nothing(stage: Stage) -> None:
             subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", stage.home / name], check=True)
             mounted.append(stage.home / name)
         stage.control("restart", "all")  # the processes open logs and sockets where the disk is small
+        stage.gate()
         with failing(stage, "full disks") as found:
             before = stage.pids()
             fillers = [_fill(folder) for folder in mounted]

@@ -127,6 +127,7 @@ def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
         "app_environment": {"LOAD_COUNT_FILE": str(counted)},
         "drain_timeout": 15,
         "supervisorctl_conf": "",
+        "companions": {},
         **knobs,
     }
     try:
