@@ -111,3 +111,8 @@ def test_the_full_plan_measures_every_server_and_every_target_by_five_pairs():
     for target in figures.TARGETS:
         for server in (target.server, target.peer):
             assert measured[target.scenario, target.load, server] >= 5, target
+
+
+def test_a_busy_machine_is_told():
+    assert "was not quiet" in report.disturbed({"load average before": "9.5", "cores": "2"})
+    assert report.disturbed({"load average before": "0.2", "cores": "2"}) == ""

@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,8 @@ def main() -> int:
         binaries = install.virtualenv()
         if not arguments.report_only:
             folder.mkdir(parents=True, exist_ok=True)
-            _write(source, _measure(binaries, arguments))
+            for measured in _measure(binaries, arguments):
+                _write(source, measured)
         _report(binaries, source, page)
     except (install.MissingError, LoadError, ServingError) as error:
         sys.stderr.write(f"bench: {error}\n")
@@ -54,19 +56,21 @@ def main() -> int:
     return 0
 
 
-def _measure(binaries: Path, arguments: argparse.Namespace) -> dict[str, Any]:
+def _measure(binaries: Path, arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Yield what has been measured so far, after every step: a run that is broken off leaves that much."""
     started = time.monotonic()
     steps = plan.QUICK if arguments.quick else plan.FULL
     bench = measure.Bench(binaries, [arguments.app.resolve(), TOOLS])
-    runs = bench.measure(steps, without=install.absent())
-    return {
+    facts = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
-        "minutes": round((time.monotonic() - started) / 60, 1),
         "quick": arguments.quick,
         "machine": install.machine(arguments.app),
         "versions": install.versions(),
-        "runs": [run.as_row() for run in runs],
     }
+    rows: list[dict[str, object]] = []
+    for runs in bench.measure(steps, without=install.absent()):
+        rows += [run.as_row() for run in runs]
+        yield {**facts, "minutes": round((time.monotonic() - started) / 60, 1), "runs": rows}
 
 
 def _write(path: Path, measured: dict[str, Any]) -> None:

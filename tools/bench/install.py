@@ -115,6 +115,7 @@ def machine(app: Path) -> dict[str, str]:
         "Python": platform.python_version(),
         "wrk": _said(["wrk", "-v"], r"wrk (\S+)"),
         "ab": _said(["ab", "-V"], r"Version (\S+)"),
+        "load average before": f"{os.getloadavg()[0]:.1f}",
         "revision": _said(["git", "-C", str(app), "describe", "--always", "--dirty"], r"(\S+)"),
     }
 

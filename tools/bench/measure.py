@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,14 +71,14 @@ class Bench:
     binaries: Path
     path: list[Path]
 
-    def measure(self, steps: Iterable[Step], *, without: frozenset[str] = frozenset()) -> list[Run]:
-        """Do all steps; ``without`` names servers that are not installed."""
-        runs: list[Run] = []
+    def measure(self, steps: Iterable[Step], *, without: frozenset[str] = frozenset()) -> Iterator[list[Run]]:
+        """Do all steps, yielding what each has brought; ``without`` names servers that are not installed."""
         for number, step in enumerate(steps, 1):
             names = [name for name in step.servers if name not in without]
             _say(f"step {number}, {step.scenario}: {', '.join(names)}")
             with tempfile.TemporaryDirectory(prefix="bench-") as folder, ExitStack() as stack:
                 extra: dict[str, str] = {}
+                runs: list[Run] = []
                 if step.forwards:
                     port = stack.enter_context(upstream(self.binaries / "python", self.path))
                     extra = {"MULTICLOUD_MSB_URL": f"http://127.0.0.1:{port}", **DRIVER_TIMEOUT}
@@ -89,7 +89,7 @@ class Bench:
                 ]
                 _agree(running, step)
                 runs += _rounds(running, step)
-        return runs
+            yield runs
 
 
 def _agree(running: Sequence[Running], step: Step) -> None:

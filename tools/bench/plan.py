@@ -50,10 +50,10 @@ class Step:
 FULL = (
     Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (RAW_CLOSE_100, KEPT_100), 5),
     Step("vim_types", VIM_TYPES, PAIRED, (CLOSE_100, KEPT_100), 5),
+    Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
     Step("vim_types", VIM_TYPES, PAIRED, (KEPT_1, KEPT_1000), 5),
     Step("field", VIM_TYPES, FIELD, tuple(replace(load, seconds=1) for load in (CLOSE_100, KEPT_100)), 5),
     Step("field", VIM_TYPES, FIELD, (KEPT_1, KEPT_1000), 2),
-    Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1, AB_100), 3),
     Step("ab", VIM_TYPES, ("stock-pecan",), (AB_1, AB_100), 1),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1000,), 1),

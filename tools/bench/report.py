@@ -162,6 +162,17 @@ def upstream(rows: Sequence[Row]) -> str:
     )
 
 
+def disturbed(machine: dict[str, str]) -> str:
+    """Return a warning if the machine was at work for others when the measuring began."""
+    load, cores = float(machine["load average before"]), int(machine["cores"])
+    if load < cores / 4:
+        return ""
+    return (
+        f"**The machine was not quiet: the load average was {load:g} on {cores} cores before the first run.** Rates and latencies"
+        " below are lower and more scattered than the servers'; ratios and CPU time per request suffer less.\n"
+    )
+
+
 def setting(measured: Measured) -> str:
     """Return date, machine, versions and commands."""
     versions = {**measured["machine"], **{k: v for k, v in measured["versions"].items() if v}}
@@ -187,7 +198,7 @@ def setting(measured: Measured) -> str:
 def compose(measured: Measured, remarks: str, plots: Sequence[tuple[str, str]] = ()) -> str:
     """Return the whole page; ``plots`` are titles and paths of pictures."""
     rows = measured["runs"]
-    parts = [INTRODUCTION, "## Targets\n\n" + targets(rows)]
+    parts = [INTRODUCTION, disturbed(measured["machine"]), "## Targets\n\n" + targets(rows)]
     parts.append(
         "".join(f"![{title}]({path})\n\n" for title, path in plots).rstrip("\n") + "\n" if plots else ""
     )
