@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from multicloud.core import drivers
-from multicloud.core.settings import TABLE, Secret, Settings, WrongSettingsError, describe, load, variable
+from multicloud.core.settings import (
+    TABLE,
+    Secret,
+    Settings,
+    WrongSettingsError,
+    describe,
+    load,
+    strangers,
+    variable,
+)
 
 APP = Path(__file__).parents[2] / "app"
 
@@ -95,6 +104,19 @@ def test_all_wrong_values_are_told_at_once() -> None:
     with pytest.raises(WrongSettingsError) as error:
         load({"MULTICLOUD_POOL_SIZE": "x", "MULTICLOUD_MSB_URL": "y", "MULTICLOUD_REQUEST_LOG": "z"})
     assert len(error.value.problems) == 3
+
+
+def test_slips_of_the_pen_are_told() -> None:
+    environment = {
+        "MULTICLOUD_MSB_ULR": "x",
+        "MULTICLOUD_QQQQQQQQQQQQQQQQ": "y",
+        "MULTICLOUD_MSB_URL": "z",
+        "OTHER": "",
+    }
+    assert strangers(environment) == [
+        "MULTICLOUD_MSB_ULR is read by nobody; did you mean MULTICLOUD_MSB_URL?",
+        "MULTICLOUD_QQQQQQQQQQQQQQQQ is read by nobody.",
+    ]
 
 
 def test_a_password_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from multicloud.core.forward import Forwarder
 from multicloud.core.lookup import Lookup
 from multicloud.core.requestlog import record_of
 from multicloud.core.routes import PREFIX, Route
-from multicloud.core.settings import Settings, load
+from multicloud.core.settings import Settings, load, strangers
 from multicloud.core.target import below_prefix
 from multicloud.core.upstream import UpstreamError
 
@@ -152,6 +152,8 @@ def _host_allowed(host: str, allowed: tuple[str, ...]) -> bool:
 def broker() -> Broker:
     """Return this process's broker, made from its environment at the first call.
 
-    Raises multicloud.core.settings.WrongSettingsError.
+    Raises multicloud.core.settings.WrongSettingsError; warns of variables that nothing reads.
     """
+    for stranger in strangers(os.environ):
+        log.warning("%s", stranger)
     return Broker(load(os.environ))

@@ -150,7 +150,8 @@ def _location(received: Received, url: str) -> str | None:
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    return target if sound and bool(said.scheme) <= bool(said.netloc) else None
+    hostless = bool(said.scheme) and not said.netloc  # as in http:path, which urljoin would mend by a guess
+    return target if sound and not hostless else None
 
 
 class _Body:

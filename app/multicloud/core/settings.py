@@ -10,6 +10,7 @@ variable counts as not set. ``python -m multicloud.core.settings`` prints the ta
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -254,6 +255,17 @@ def load(environ: Mapping[str, str]) -> Settings:
     if problems:
         raise WrongSettingsError(problems)
     return Settings(**values)
+
+
+def strangers(environ: Mapping[str, str]) -> list[str]:
+    """Return a sentence for each ``MULTICLOUD_`` variable that no setting reads: most likely a slip of the pen."""
+    known = [variable(field.name) for field in TABLE]
+    found = []
+    for name in sorted(environ):
+        if name.startswith(PREFIX) and name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            found.append(f"{name} is read by nobody" + (f"; did you mean {near[0]}?" if near else "."))
+    return found
 
 
 def _shown(text: str, most: int = 80) -> str:
