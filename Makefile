@@ -71,6 +71,10 @@ molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this mac
 	@molecule test -s default
 	@molecule test -s pecan
 
+.PHONY: parity
+parity: $(VENV)/.installed ## Compare two servers of the API: make parity ARGS="http://one:9001 http://two:9001"
+	@PYTHONPATH=app python -m multicloud.parity $(ARGS)
+
 .PHONY: bench
 bench: $(VENV)/.installed ## Measure the worker against other servers (15 minutes) and write docs/performance.md
 	@PYTHONPATH=tools python -m bench $(ARGS)
