@@ -17,10 +17,10 @@ import eventlet
 from mooring.worker import log
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
-from mooring.worker.environ import connection_environ, request_environ
+from mooring.worker.environ import believe, connection_environ, request_environ
 from mooring.worker.grammar import SPOILT, RefusedError
 from mooring.worker.headers import date_line
-from mooring.worker.request import CHUNKED, Request
+from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
 from mooring.worker.transport import ExpiredError, GoneError, Transport
 
@@ -51,9 +51,9 @@ class Connection:
     __slots__ = (
         "_address",
         "_arrived",
-        "_begun",
         "_body",
         "_environ",
+        "_is_believed",
         "_is_inside",
         "_request",
         "_reset",
@@ -71,7 +71,7 @@ class Connection:
         self._address = address
         self._is_inside = is_inside
         self._started = time.monotonic()
-        self._begun = self._started
+        self._is_believed = False
         self._arrived = b""
         self._reset = False
         self._request: Request | None = None
@@ -124,6 +124,7 @@ class Connection:
             if server.tls is not None:
                 self.transport.start_tls(server.tls, deadline)
         self._environ = connection_environ(server.environ, self._address, is_tls=self.transport.is_tls)
+        self._is_believed = self._environ["REMOTE_ADDR"] in self._settings.trusted_proxies
 
     # One request
 
@@ -134,12 +135,11 @@ class Connection:
             head = self._next_head()
             if not head:
                 return False
-            request = self._request = Request(head, self._settings)
+            request = self._request = parse(head, self._settings)
             stream = self._take_body(request)
         except (RefusedError, BodyError) as error:
             self._refuse(error.status, error.reason, head)
             return False
-        self._begun = time.monotonic()
         self._server.count_request()
         response = Response(
             self.transport,
@@ -148,10 +148,13 @@ class Connection:
             to_head=request.method == "HEAD",
             may_keep=self._may_keep,
         )
-        environ = request_environ(self._environ, request, stream, self._settings)
+        environ = request_environ(self._environ, request, stream)
+        if self._is_believed:
+            believe(environ, request, self._settings)
+        begun = time.monotonic()
         complete = self._call(environ, response)
         if self._settings.access_log:
-            self._log_request(environ, response)
+            self._log_request(environ, response, time.monotonic() - begun)
         return self._go_on(response) if complete else False
 
     def _take_body(self, request: Request) -> Any:
@@ -339,7 +342,8 @@ class Connection:
             return f"{self._address[0]} port {self._address[1]}"
         return "unix"
 
-    def _log_request(self, environ: dict[str, Any], response: Response) -> None:
+    @staticmethod
+    def _log_request(environ: dict[str, Any], response: Response, seconds: float) -> None:
         log.event(
             "request",
             peer=environ["REMOTE_ADDR"],
@@ -347,7 +351,7 @@ class Connection:
             target=environ["REQUEST_URI"],
             status=response.status,
             bytes=response.sent,
-            milliseconds=round((time.monotonic() - self._begun) * 1000, 3),
+            milliseconds=round(seconds * 1000, 3),
         )
 
 

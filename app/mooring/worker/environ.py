@@ -57,7 +57,7 @@ def connection_environ(server: Environ, address: Any, *, is_tls: bool) -> Enviro
     return environ
 
 
-def request_environ(connection: Environ, request: Request, stream: Any, settings: Settings) -> Environ:
+def request_environ(connection: Environ, request: Request, stream: Any) -> Environ:
     """Return the environ of one request."""
     environ = {**connection, **request.fields}
     environ["REQUEST_METHOD"] = request.method
@@ -66,11 +66,14 @@ def request_environ(connection: Environ, request: Request, stream: Any, settings
     environ["REQUEST_URI"] = environ["RAW_URI"] = request.target
     environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.is_11 else "HTTP/1.0"
     environ["wsgi.input"] = stream
-    if settings.trusted_proxies and environ["REMOTE_ADDR"] in settings.trusted_proxies:
-        peer = environ["REMOTE_ADDR"]
-        environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, settings)
-        if environ["REMOTE_ADDR"] != peer:
-            environ.pop("REMOTE_PORT", None)  # that was the proxy's
-        if scheme:
-            environ["wsgi.url_scheme"] = scheme
     return environ
+
+
+def believe(environ: Environ, request: Request, settings: Settings) -> None:
+    """Take client address and scheme from the forwarding fields. Only for a peer that is trusted."""
+    peer = environ["REMOTE_ADDR"]
+    environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, settings)
+    if environ["REMOTE_ADDR"] != peer:
+        environ.pop("REMOTE_PORT", None)  # that was the proxy's
+    if scheme:
+        environ["wsgi.url_scheme"] = scheme

@@ -11,7 +11,9 @@ import httptools
 from mooring.settings import Settings
 from mooring.worker.grammar import ABSOLUTE, HEAD, HOST, LENGTH, RefusedError, refusal
 
-MAX_CACHED_NAMES = 1024
+MAX_CACHED = 1024
+MAX_CACHED_LENGTH = 100
+"""Most entries of each memo here, and the longest: clients choose what goes in."""
 
 CHUNKED = -1
 """The length of a body that comes in chunks."""
@@ -46,23 +48,23 @@ class Request:
         if matched is None:
             raise refusal(head)
         method, target, minor = matched.groups()
-        if head.count(b"\r\n") - 2 > settings.max_header_fields:
+        if head.count(b"\n") - 2 > settings.max_header_fields:
             raise RefusedError(431, f"more than {settings.max_header_fields} header fields")
         self._raw: list[tuple[bytes, bytes]] = []
         self._parse(head)
         self.method = method.decode("ascii")
         self.is_11 = minor == b"1"
-        self.fields = self._collect()
-        host = self.fields.get("HTTP_HOST")
-        if host is None:
-            if self.is_11:
-                raise RefusedError(400, "the Host field is missing (RFC 9112 3.2)")
-        elif not HOST.fullmatch(host):
-            raise RefusedError(400, "the Host field is not a host and port (RFC 9112 3.2)")
+        fields = self.fields = self._collect()
+        host = fields.get("HTTP_HOST")
+        if host not in _HOSTS:
+            self._check_host(host)
         self._set_target(target)
-        self.length = self._framing(settings.max_body)
-        self.keep_alive = self._persists()
-        self.expects_continue = self._expects()
+        self.length = 0
+        if "CONTENT_LENGTH" in fields or "HTTP_TRANSFER_ENCODING" in fields:
+            self.length = self._framing(settings.max_body)
+        connection = fields.get("HTTP_CONNECTION")
+        self.keep_alive = self.is_11 if connection is None else self._persists(connection)
+        self.expects_continue = "HTTP_EXPECT" in fields and self._expects()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
@@ -128,40 +130,68 @@ class Request:
     def _framing(self, max_body: int) -> int:
         """Return the length of the body (RFC 9112 6.3)."""
         coding = self.fields.get("HTTP_TRANSFER_ENCODING")
-        length = self.fields.get("CONTENT_LENGTH")
         if coding is not None:
-            if length is not None:
+            if "CONTENT_LENGTH" in self.fields:
                 raise RefusedError(400, "both Content-Length and Transfer-Encoding (RFC 9112 6.1)")
             if not self.is_11:
                 raise RefusedError(400, "Transfer-Encoding with HTTP/1.0 (RFC 9112 6.1)")
             if coding.lower() != "chunked":
                 raise RefusedError(400, "a transfer coding other than chunked alone (RFC 9112 6.1)")
             return CHUNKED
-        if length is None:
-            return 0
+        length = self.fields["CONTENT_LENGTH"]
         if not LENGTH.fullmatch(length):
             raise RefusedError(400, "the Content-Length is not a number (RFC 9112 6.3)")
         if max_body and int(length) > max_body:
             raise RefusedError(413, f"the body has more than {max_body} bytes")
         return int(length)
 
-    def _persists(self) -> bool:
-        """Tell whether the client would keep the connection (RFC 9112 9.3)."""
-        connection = self.fields.get("HTTP_CONNECTION")
-        if connection is None:
-            return self.is_11
+    def _persists(self, connection: str) -> bool:
+        """Tell whether the client would keep the connection, by its Connection field (RFC 9112 9.3)."""
         options = [option.strip(" \t") for option in connection.lower().split(",")]
         return "close" not in options and (self.is_11 or "keep-alive" in options)
 
     def _expects(self) -> bool:
         """Tell whether the client waits for 100 (Continue) before it sends the body (RFC 9110 10.1.1)."""
-        expectation = self.fields.get("HTTP_EXPECT")
-        if expectation is None or not self.is_11:
+        if not self.is_11:
             return False
-        if expectation.lower() != "100-continue":
+        if self.fields["HTTP_EXPECT"].lower() != "100-continue":
             raise RefusedError(417, "the Expect field asks for something other than 100-continue")
         return self.length != 0
 
+    def _check_host(self, host: str | None) -> None:
+        if host is None:
+            if self.is_11:
+                raise RefusedError(400, "the Host field is missing (RFC 9112 3.2)")
+        elif not HOST.fullmatch(host):
+            raise RefusedError(400, "the Host field is not a host and port (RFC 9112 3.2)")
+        elif len(_HOSTS) < MAX_CACHED and len(host) < MAX_CACHED_LENGTH:
+            _HOSTS.add(host)
+
+
+def parse(head: bytes, settings: Settings) -> Request:
+    """Return the request that starts with this head. Raises RefusedError.
+
+    Clients that poll, and load balancers that check, send the same head again and again, so requests without a
+    body are remembered for a while: they are not changed once they are made.
+    """
+    request = _REQUESTS.get(head)
+    if request is None:
+        request = Request(head, settings)
+        if not request.length and len(head) <= MAX_REMEMBERED_HEAD:
+            if len(_REQUESTS) >= MAX_REMEMBERED:
+                _REQUESTS.clear()
+            _REQUESTS[head] = request
+    return request
+
+
+MAX_REMEMBERED = 256
+MAX_REMEMBERED_HEAD = 2048
+"""Most requests that are remembered, and their largest head in bytes."""
+
+_REQUESTS: dict[bytes, Request] = {}
+
+_HOSTS: set[str | None] = set()
+"""Host fields that are known to be right."""
 
 _KEYS: dict[bytes, str] = {}
 
@@ -174,7 +204,7 @@ def _key(name: bytes) -> str:
         key = name.decode("ascii").upper().replace("-", "_")
         if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
             key = "HTTP_" + key
-    if len(_KEYS) < MAX_CACHED_NAMES:  # clients choose names: the memory for them is bounded
+    if len(_KEYS) < MAX_CACHED and len(name) < MAX_CACHED_LENGTH:
         _KEYS[name] = key
     return key
 
