@@ -13,21 +13,26 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
 - It stays open as long as any configured group names its URL: one that is active, or one of the
   configuration as last read.
 - It lives at a descriptor that is not below `minfds`: supervisord closes those when it is reloaded.
+- A descriptor that was closed while it was watched, and came back as the standard input of an fcgi-program (whose
+  other end the child closes: its input is the socket), is no longer watched. Stock supervisord is not told of
+  the close, and would come back from each poll(2) at once with POLLERR: a core lost until the next restart.
 - A socket that systemd passed (sd_listen_fds(3)) is adopted by the group whose URL it matches, and kept for
   good.
 
 Supervisord reads its configuration, imports this module when it finds the section above, and only then
-makes the groups: so the import installs the four changes below. They work with supervisor 4.2.5 and 4.3.0.
+makes the groups: so the import installs the five changes below. They work with supervisor 4.2.5 and 4.3.0.
 """
 
 from __future__ import annotations
 
 import functools
+import select
 import sys
 from typing import Any
 
 from supervisor import events
 from supervisor.options import FastCGIGroupConfig, ServerOptions
+from supervisor.poller import PollPoller
 from supervisor.process import FastCGIProcessGroup
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
@@ -58,7 +63,7 @@ def _install() -> None:
     # Started by `python -m supervisor.supervisord`, the class in use is that of the module __main__
     supervisor_class = getattr(sys.modules["__main__"], "Supervisor", Supervisor)
     parse_socket, add_process_group = ServerOptions.parse_fcgi_socket, supervisor_class.add_process_group
-    cleanup_fds = ServerOptions.cleanup_fds
+    cleanup_fds, forget_closed = ServerOptions.cleanup_fds, PollPoller._ignore_invalid
 
     def parse_fcgi_socket(options: Any, url: str, *rest: Any) -> Any:
         """Return our kind of socket configuration, which knows IPv6 and compares all that it holds."""
@@ -89,6 +94,13 @@ def _install() -> None:
         else:
             cleanup_fds(options)
 
+    def ignore_invalid(poller: Any, fd: int, events: int) -> bool:
+        """Forget a descriptor that is closed, as supervisor does, and one that can never be read: POLLERR alone."""
+        if events == select.POLLERR:
+            events = select.POLLNVAL
+        return bool(forget_closed(poller, fd, events))
+
+    PollPoller._ignore_invalid = ignore_invalid
     ServerOptions.parse_fcgi_socket = parse_fcgi_socket
     FastCGIGroupConfig.make_group = make_group
     supervisor_class.add_process_group = add
