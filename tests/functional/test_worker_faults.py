@@ -53,6 +53,21 @@ def test_without_descriptors_it_goes_on_serving_and_accepts_again_later(make: An
     assert '"event": "accept", "problem": "Too many open files"' in one.words()
 
 
+def test_the_soft_limit_of_descriptors_is_raised(make: Any) -> None:
+    one = make("worker_apps:site", max_connections=500).start(
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 1000))
+    )
+    assert resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE) == (1000, 1000)
+    assert one.words() == ""
+
+
+def test_too_low_a_hard_limit_is_told(make: Any) -> None:
+    one = make("worker_apps:site", max_connections=500).start(
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (64, 400))
+    )
+    assert "MOORING_MAX_CONNECTIONS is 500, but only 400 files may be open (ulimit -Hn)" in one.words()
+
+
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 def test_a_log_that_nobody_reads_stops_nothing(make: Any, stream: str) -> None:
     """A stalled supervisord: its pipes are full."""

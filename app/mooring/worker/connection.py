@@ -254,8 +254,10 @@ class Connection:
         server, settings, transport = self._server, self._settings, self.transport
         try:
             if self.phase == SILENT:
-                grace = settings.drain_first_byte_grace if server.draining else settings.header_timeout
-                data = transport.recv(self._started + grace)
+                deadline = self._started + settings.header_timeout
+                if server.draining:
+                    deadline = min(deadline, time.monotonic() + settings.drain_first_byte_grace)
+                data = transport.recv(deadline)
             else:
                 self.phase = IDLE
                 self._started = time.monotonic()

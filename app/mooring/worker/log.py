@@ -22,8 +22,8 @@ from mooring.worker.engine import raw_os, raw_select
 PIPE_BUF = 4096
 
 
-class SteadyStream(io.TextIOBase):
-    """A text stream onto a descriptor; writes are dropped and counted rather than waited for."""
+class SteadyStream(io.RawIOBase):
+    """A descriptor to write to; what cannot be written at once is dropped and counted rather than waited for."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -33,53 +33,52 @@ class SteadyStream(io.TextIOBase):
         self._missing = 0
         self.dropped = 0
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        """UTF-8; what it cannot hold (lone surrogates) is written as an escape."""
-        return "utf-8"
-
     def fileno(self) -> int:
         """Return the descriptor, for faulthandler and child processes."""
         return self._descriptor
-
-    def writable(self) -> bool:
-        """Return True."""
-        return True
 
     def isatty(self) -> bool:
         """Tell whether a terminal is behind it."""
         return bool(raw_os.isatty(self._descriptor))
 
-    def write(self, text: str) -> int:
-        """Write at once or not at all (a text longer than PIPE_BUF bytes may be cut); never block."""
-        data = text.encode("utf-8", "backslashreplace")
-        if self._missing and data:
-            data = b"[%d writes were dropped: nobody took them]\n" % self._missing + data
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Write at once or not at all (more than PIPE_BUF bytes may be cut); never block, never raise."""
+        size = len(data)
+        if self._missing and size:
+            data = b"[%d writes were dropped: nobody took them]\n" % self._missing + bytes(data)
         view = memoryview(data)
         while view:
-            if not self._may_write():
-                self._missing += 1
-                self.dropped += 1
-                return len(text)
             try:
-                view = view[raw_os.write(self._descriptor, view[:PIPE_BUF]) :]
+                written = raw_os.write(self._descriptor, view[:PIPE_BUF]) if self._may_write() else 0
             except OSError:  # the disk is full, or the reader is gone: nobody is left to be told
+                written = 0
+            if not written:
                 self._missing += 1
                 self.dropped += 1
-                return len(text)
+                break
             self._missing = 0
-        return len(text)
+            view = view[written:]
+        return size
 
     def _may_write(self) -> bool:
         return any(events & raw_select.POLLOUT for _, events in self._poll.poll(0))
 
 
-def install() -> tuple[SteadyStream, SteadyStream]:
-    """Put steady streams in the place of ``sys.stdout`` and ``sys.stderr``, and return both."""
+def install() -> SteadyStream:
+    """Put steady streams in the place of ``sys.stdout`` and ``sys.stderr``; return that of standard error."""
     output, errors = SteadyStream(1), SteadyStream(2)
-    sys.stdout = sys.__stdout__ = output  # type: ignore[misc, assignment]
-    sys.stderr = sys.__stderr__ = errors  # type: ignore[misc, assignment]
-    return output, errors
+    sys.stdout = sys.__stdout__ = _text(output)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = _text(errors)  # type: ignore[misc]
+    return errors
+
+
+def _text(stream: SteadyStream) -> io.TextIOWrapper:
+    """Return a text stream on it: each line leaves whole, what UTF-8 cannot hold as an escape."""
+    return io.TextIOWrapper(stream, "utf-8", "backslashreplace", line_buffering=True)  # type: ignore[arg-type]
 
 
 def event(what: str, **fields: Any) -> None:

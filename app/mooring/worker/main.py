@@ -7,6 +7,7 @@ Exit status: 0 drained (also after recycling); 1 the application cannot be serve
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import stat
 import sys
@@ -35,8 +36,9 @@ def main() -> int:
         sys.stderr.write(f"mooring worker: {problem}\n")
         return settings.EX_USAGE
     engine.install()
-    _, errors = log.install()
-    signals.dump_stacks_on_usr1()
+    errors = log.install()
+    signals.show_stacks()
+    _raise_descriptor_limit(config.max_connections)
     for stranger in settings.strangers(os.environ):
         log.words(stranger)
 
@@ -76,6 +78,24 @@ def main() -> int:
         return _refuse(str(error), error.__cause__)
     finally:
         private.stop()
+
+
+def _raise_descriptor_limit(connections: int) -> None:
+    """Raise the soft limit of open files, as far as the hard one allows, to what a full worker may need.
+
+    A request may hold a second descriptor (its upstream connection) and a third (a file).
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 3 * connections + 200
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < connections + 50:
+        log.words(
+            f"MOORING_MAX_CONNECTIONS is {connections}, but only {hard} files may be open (ulimit -Hn):"
+            " raise minfds in supervisord.conf and the limit it runs under, or lower the setting"
+        )
 
 
 def _drain(server: Server) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from typing import Any
 from mooring.worker import engine
 
 
-def dump_stacks_on_usr1() -> None:
-    """Let SIGUSR1 write the stacks of all threads to standard error: for a worker that hangs."""
+def show_stacks() -> None:
+    """Write all stacks to standard error on SIGUSR1 (for a worker that hangs), and on a crash in C."""
+    faulthandler.enable(file=2, all_threads=True)
     faulthandler.register(signal.SIGUSR1, file=2, all_threads=True)
 
 
