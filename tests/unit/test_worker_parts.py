@@ -1,0 +1,137 @@
+"""Parts of the worker that need no process: balance, patience, requests that are remembered, addresses."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mooring import settings
+from mooring.worker import request
+from mooring.worker.balance import PATIENCE, SLACK, Balance
+from mooring.worker.deadlines import Pace
+from mooring.worker.grammar import RefusedError
+from mooring.worker.headers import Head, HeadersError
+
+SETTINGS = settings.load({"MOORING_INSTANCE": "a", "MOORING_RUN_DIR": "/r", "MOORING_APP": "a:b"})
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> tuple[Balance, Balance]:
+    """Two workers of one instance, with no connections yet."""
+    made = Balance(tmp_path / "load", "blue", 0), Balance(tmp_path / "load", "green", 0)
+    for one in made:
+        one.tell(0, 0)
+    return made
+
+
+def test_who_holds_clearly_more_hesitates(two: tuple[Balance, Balance]) -> None:
+    one, _ = two
+    assert not one.hesitates(SLACK)
+    assert one.hesitates(SLACK + 1)
+    assert one.hesitates(100)
+
+
+def test_who_holds_as_much_does_not(two: tuple[Balance, Balance]) -> None:
+    one, other = two
+    other.tell(100, 100)
+    assert not one.hesitates(100)
+    assert not one.hesitates(100 + SLACK)
+    assert one.hesitates(100 + SLACK + 100)
+
+
+def test_who_does_not_come_is_waited_for_so_long_and_not_again(two: tuple[Balance, Balance]) -> None:
+    one, other = two
+    assert [one.hesitates(100) for _ in range(PATIENCE + 2)] == [True] * PATIENCE + [False] * 2
+    other.tell(1, 1)  # there it is
+    assert one.hesitates(100)
+
+
+def test_who_comes_each_time_is_waited_for_each_time(two: tuple[Balance, Balance]) -> None:
+    one, other = two
+    for accepted in range(3 * PATIENCE):
+        assert one.hesitates(1000)
+        other.tell(1, accepted)
+
+
+def test_who_left_is_not_waited_for(two: tuple[Balance, Balance]) -> None:
+    one, other = two
+    other.leave()
+    assert not one.hesitates(100)
+
+
+def test_a_worker_beyond_the_places_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="no place among 128"):
+        Balance(tmp_path / "load", "blue", 128)
+
+
+def test_the_file_has_no_holes_and_is_private(two: tuple[Balance, Balance], tmp_path: Path) -> None:
+    facts = (tmp_path / "load").stat()
+    assert facts.st_blocks * 512 >= facts.st_size == 256 * 16
+    assert facts.st_mode & 0o777 == 0o600
+    assert facts.st_uid == os.geteuid()
+
+
+def test_patience_is_earned_back_by_progress_and_never_grows() -> None:
+    pace = Pace(limit=10, rate=100)
+    pace.account(6, 0)
+    assert pace.left == 4
+    pace.account(1, 300)
+    assert pace.left == 6
+    pace.account(0, 1_000_000)
+    assert pace.left == 10
+    for _ in range(11):
+        pace.account(1, 1)
+    assert pace.left < 0
+
+
+def test_a_request_without_a_body_is_remembered_and_one_with_a_body_is_not() -> None:
+    head = b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n"
+    assert request.parse(head, SETTINGS) is request.parse(head, SETTINGS)
+    head = b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\n"
+    assert request.parse(head, SETTINGS) is not request.parse(head, SETTINGS)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for number in range(3000):
+        name = b"X-%d" % number
+        request.parse(b"GET /%d HTTP/1.1\r\nHost: h%d\r\n%b: y\r\n\r\n" % (number, number, name), SETTINGS)
+        request.parse(b"GET / HTTP/1.1\r\nHost: a\r\nX%b: y\r\n\r\n" % (b"y" * number), SETTINGS)
+    memos = (request._REQUESTS, request._KEYS, request._HOSTS)
+    assert all(0 < len(memo) <= 1024 for memo in memos)
+    assert sum(len(str(entry)) for memo in memos for entry in memo) < 3 << 20
+
+
+def test_a_refused_head_is_not_remembered() -> None:
+    for _ in range(2):
+        with pytest.raises(RefusedError):
+            request.parse(b"GET / HTTP/1.1\r\n\r\n", SETTINGS)
+
+
+def test_the_fields_of_a_request() -> None:
+    parsed = request.parse(
+        b"GET /a%2Fb?c=d HTTP/1.1\r\nhost: h\r\nCookie: a=1\r\nX-Y: 1 \r\nX_Y: 2\r\nx-y:\t3\r\nCOOKIE: b=2\r\n"
+        b"content-type: t\r\n\r\n",
+        SETTINGS,
+    )
+    assert parsed.fields == {
+        "HTTP_HOST": "h",
+        "HTTP_COOKIE": "a=1; b=2",
+        "HTTP_X_Y": "1,3",
+        "CONTENT_TYPE": "t",
+    }
+    assert (parsed.path, parsed.query, parsed.target) == ("/a/b", "c=d", "/a%2Fb?c=d")
+    assert parsed.keep_alive
+
+
+def test_an_absolute_target_sets_the_host() -> None:
+    parsed = request.parse(b"GET http://b:8/ HTTP/1.1\r\nHost: a\r\n\r\n", SETTINGS)
+    assert parsed.fields["HTTP_HOST"] == "b:8"
+
+
+def test_a_head_of_a_response() -> None:
+    head = Head("200 Fine", [("X", "\xe9\t"), ("content-LENGTH", "5"), ("Content-Length", "05")])
+    assert (head.lines, head.length, head.status) == (b"HTTP/1.1 200 Fine\r\nX: \xe9\t\r\n", 5, 200)
+    with pytest.raises(HeadersError, match="hop-by-hop"):
+        Head("200 OK", [("proxy-Connection", "x")])
