@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> int:
     """Return 0 when the report is written; 1 with the reason on standard error otherwise."""
     arguments = _arguments()
+    signal.signal(
+        signal.SIGTERM, lambda number, _: sys.exit(128 + number)
+    )  # the servers are ended on the way out
     page = ROOT / "build" / "bench" / "quick.md" if arguments.quick else DOCS
     folder = page.with_suffix("")
     source = folder / "measured.json"

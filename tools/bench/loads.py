@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-WRK_SCRIPT = Path(__file__).with_name("wrk.lua")
+FOLDER = Path(__file__).parent
 ENDLESS = 1_000_000
 """More requests than ab can make in the time that it is given."""
 MARGIN = 90
@@ -35,6 +35,7 @@ class Load:
     clients: int
     seconds: int = 0
     requests: int = 0
+    script: str = "wrk.lua"
     closes: bool = False
     """Whether wrk asks for a connection for each request, as ab always does."""
 
@@ -49,7 +50,7 @@ class Load:
         words = ["wrk", "-t1", f"-c{self.clients}", f"-d{self.seconds}s", "--timeout", "30s"]
         if self.closes:
             words += ["-H", "Connection: close"]
-        return [*words, "-s", str(WRK_SCRIPT), url]
+        return [*words, "-s", str(FOLDER / self.script), url]
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,14 @@ RAW_CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "wrk", 100, seco
 KEPT_1 = Load("kept-1", "keep-alive, 1 client", "wrk", 1, seconds=1)
 KEPT_100 = Load("kept-100", "keep-alive, 100 clients", "wrk", 100, seconds=2)
 KEPT_1000 = Load("kept-1000", "keep-alive, 1000 clients", "wrk", 1000, seconds=2)
+VARIED_100 = Load(
+    "varied-100",
+    "keep-alive, 100 clients, heads that differ",
+    "wrk",
+    100,
+    seconds=1,
+    script="wrk_varied.lua",
+)
 FORWARD_100 = Load("forward-100", "forwarding, 100 clients", "wrk", 100, seconds=2)
 FORWARD_1000 = Load("forward-1000", "forwarding, 1000 clients", "wrk", 1000, seconds=4)
 AB_1 = Load("ab-1", "ab, 100 requests, 1 client", "ab", 1, requests=100)
@@ -48,7 +56,7 @@ class Step:
 
 
 FULL = (
-    Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (RAW_CLOSE_100, KEPT_100), 5),
+    Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (RAW_CLOSE_100, KEPT_100, VARIED_100), 5),
     Step("vim_types", VIM_TYPES, PAIRED, (CLOSE_100, KEPT_100), 5),
     Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
     Step("vim_types", VIM_TYPES, PAIRED, (KEPT_1, KEPT_1000), 5),

@@ -30,6 +30,8 @@ METHOD = """\
   cores as the server: this compresses ratios, those of fast servers most. CPU time per request (user and system, all of the
   server's processes, from /proc) does not contain them, and is the second figure.
 - Before a step is measured, all its servers must have answered with the same bytes.
+- The requests of a load are all alike, but for the load with heads that differ. A server that remembers heads, as Mooring
+  does for requests without a body, gains by it only where clients repeat themselves.
 - Both load generators are closed loops: when a server slows down, it is asked less. Latencies are those of the requests that
   were made: a server that serves a few connections and leaves the others waiting shows a small p99 (uWSGI `--http11-socket`
   and runserver below).
