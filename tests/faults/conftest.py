@@ -17,6 +17,6 @@ HEADER_TIMEOUT = 5
 def stage() -> Iterator[Stage]:
     """The counting site under load."""
     with staged(
-        "--rate", str(RATE), "--timeout", "30", worker_settings={"MOORING_HEADER_TIMEOUT": HEADER_TIMEOUT}
+        "--rate", str(RATE), "--timeout", "60", worker_settings={"MOORING_HEADER_TIMEOUT": HEADER_TIMEOUT}
     ) as one:
         yield one

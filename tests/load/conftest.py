@@ -12,5 +12,5 @@ from tests.load.stage import RATE, Stage, staged
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The counting site under load, from the first operation to the last."""
-    with staged("--rate", str(RATE)) as one:
+    with staged("--rate", str(RATE), "--timeout", "60") as one:
         yield one
