@@ -69,7 +69,7 @@ class Site:
         """Run a playbook to its end."""
         process = self.start(playbook, *arguments, **knobs)
         try:
-            output, _ = process.communicate(timeout=300)
+            output, _ = process.communicate(timeout=900)
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
