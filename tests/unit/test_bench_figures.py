@@ -116,3 +116,19 @@ def test_the_full_plan_measures_every_server_and_every_target_by_five_pairs():
 def test_a_busy_machine_is_told():
     assert "was not quiet" in report.disturbed({"load average before": "9.5", "cores": "2"})
     assert report.disturbed({"load average before": "0.2", "cores": "2"}) == ""
+
+
+def test_what_an_ended_run_has_not_come_to_is_told():
+    rows = [
+        {"scenario": step.scenario, "load": load.name}
+        for step in plan.QUICK
+        for load in step.loads
+        if step.scenario != "forward"
+    ]
+    text = report.unmeasured({"runs": rows, "quick": True})
+    assert "ended early" in text
+    assert "forwarding, 1000 clients" in text
+    assert "no keep-alive" not in text
+    assert not report.unmeasured(
+        {"runs": [*rows, {"scenario": "forward", "load": "forward-1000"}], "quick": True}
+    )

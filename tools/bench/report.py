@@ -175,6 +175,20 @@ def disturbed(machine: dict[str, str]) -> str:
     )
 
 
+def unmeasured(measured: Measured) -> str:
+    """Return a warning that names the tables that a run which was ended early has not come to."""
+    there = {(row["scenario"], row["load"]) for row in measured["runs"]}
+    missing = [
+        f"{WHERE[step.scenario][0].replace('`', '')}, {load.title}"
+        for step in (plan.QUICK if measured["quick"] else plan.FULL)
+        for load in step.loads
+        if (step.scenario, load.name) not in there
+    ]
+    if not missing:
+        return ""
+    return f"**The run was ended early.** Not measured: {'; '.join(dict.fromkeys(missing))}.\n"
+
+
 def setting(measured: Measured) -> str:
     """Return date, machine, versions and commands."""
     versions = {**measured["machine"], **{k: v for k, v in measured["versions"].items() if v}}
@@ -200,7 +214,12 @@ def setting(measured: Measured) -> str:
 def compose(measured: Measured, remarks: str, plots: Sequence[tuple[str, str]] = ()) -> str:
     """Return the whole page; ``plots`` are titles and paths of pictures."""
     rows = measured["runs"]
-    parts = [INTRODUCTION, disturbed(measured["machine"]), "## Targets\n\n" + targets(rows)]
+    parts = [
+        INTRODUCTION,
+        disturbed(measured["machine"]),
+        unmeasured(measured),
+        "## Targets\n\n" + targets(rows),
+    ]
     parts.append(
         "".join(f"![{title}]({path})\n\n" for title, path in plots).rstrip("\n") + "\n" if plots else ""
     )
