@@ -70,6 +70,15 @@ def test_a_dripping_head_on_a_kept_connection_is_cut_too() -> None:
             assert answer.status == 408
 
 
+def test_a_head_that_was_begun_behind_a_slow_request_has_its_own_time() -> None:
+    with site(header_timeout=1) as one, one.client() as client:
+        client.send(b"GET /sleeps_longer_than_the_header_timeout HTTP/1.1\r\nHost: a\r\n\r\n" + GET[:10])
+        answer = client.answer()
+        assert answer is not None
+        assert answer.status == 200
+        assert client.ask(GET[10:]).body == b"root"
+
+
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_dripping_body_is_cut(chunked: bool) -> None:
     with site(body_timeout=1) as one, one.client() as client:

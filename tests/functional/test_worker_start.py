@@ -196,6 +196,14 @@ def test_usr1_shows_where_it_is(make: Any) -> None:
     assert one.process.poll() is None
 
 
+def test_a_drain_that_is_asked_for_before_it_is_ready(make: Any) -> None:
+    one = make("worker_apps:answers_late", smoke_timeout=3600)
+    one.start(ready=False)
+    until(one.private.exists, "the private socket")
+    assert private.ask(one.private, "drain", DEADLINE)["state"] == "draining"
+    assert one.wait() == 0
+
+
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_an_idle_worker_ends_at_once(make: Any, signum: signal.Signals) -> None:
     one = make().start()

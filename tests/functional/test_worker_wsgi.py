@@ -282,8 +282,18 @@ def test_100_continue_is_sent_when_the_application_reads(client: Client) -> None
 def test_100_continue_is_not_sent_when_it_does_not_read(client: Client) -> None:
     expect = "Expect: 100-continue\r\nContent-Length: 5\r\n"
     answer = client.ask(get("ignores_body", fields=expect, method="POST"))
-    assert (answer.status, answer.body) == (200, b"not read")
+    assert (answer.status, answer.body, answer.field("Connection")) == (200, b"not read", "close")
     assert client.at_end()
+
+
+def test_100_continue_is_not_sent_within_a_response(client: Client) -> None:
+    expect = "Expect: 100-continue\r\nContent-Length: 5\r\n"
+    client.send(get("sends_before_reading", fields=expect, method="POST"))
+    while client.file.readline() != b"\r\n":
+        pass
+    assert client.file.read(10) == b"5\r\nbegun\r\n"
+    client.send(b"hello")
+    assert client.file.read() == b"5\r\nhello\r\n0\r\n\r\n"
 
 
 def test_a_small_body_that_is_not_read_is_passed_over(client: Client) -> None:

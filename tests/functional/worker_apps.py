@@ -51,6 +51,12 @@ def never_answers(environ: Environ, start_response: Any) -> list[bytes]:
     return []
 
 
+def answers_late(environ: Environ, start_response: Any) -> list[bytes]:
+    eventlet.sleep(2)
+    start_response("200 OK", [TEXT])
+    return [b"late"]
+
+
 def make_failing() -> Any:
     raise RuntimeError("no such database")
 
@@ -83,6 +89,12 @@ def quiet_wait(environ: Environ, start_response: Any) -> list[bytes]:
     released.wait()
     start_response("200 OK", [TEXT])
     return [b"at last"]
+
+
+def sleeps_longer_than_the_header_timeout(environ: Environ, start_response: Any) -> list[bytes]:
+    eventlet.sleep(1.5)
+    start_response("200 OK", [TEXT])
+    return [b"slept"]
 
 
 def writes(environ: Environ, start_response: Any) -> list[bytes]:
@@ -258,6 +270,12 @@ def sends_while_reading(environ: Environ, start_response: Any) -> Iterator[bytes
     start_response("200 OK", [TEXT])
     while piece := environ["wsgi.input"].read(5):
         yield piece
+
+
+def sends_before_reading(environ: Environ, start_response: Any) -> Iterator[bytes]:
+    start_response("200 OK", [TEXT])
+    yield b"begun"
+    yield environ["wsgi.input"].read()
 
 
 # Faults

@@ -62,7 +62,9 @@ class Body(io.RawIOBase):
     @property
     def skippable(self) -> bool:
         """Whether what has not been read is known to be little enough to be read away."""
-        return self._error is None and (self.finished or (not self._decoder and self._left <= SKIP))
+        if self._error is not None or (self.must_continue and not self.finished):
+            return False  # broken, or held back by a client that was never told to send it
+        return self.finished or (not self._decoder and self._left <= SKIP)
 
     def stream(self) -> Any:
         """Return the file-like object for ``wsgi.input``."""
@@ -112,8 +114,6 @@ class Body(io.RawIOBase):
 
     def skip(self) -> bool:
         """Read away what the application left; return whether the body ended within SKIP bytes."""
-        if self.must_continue and not self.finished:
-            return False  # the client was never told to send it
         skipped = 0
         while not self.finished:
             self._ready = b""

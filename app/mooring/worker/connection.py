@@ -13,13 +13,15 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import eventlet
+from greenlet import GreenletExit
 
 from mooring.worker import log
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
 from mooring.worker.environ import believe, connection_environ, request_environ
-from mooring.worker.grammar import SPOILT, RefusedError
-from mooring.worker.headers import date_line
+from mooring.worker.grammar import RefusedError
+from mooring.worker.heads import END_OF_HEAD, check_size, whole_head
+from mooring.worker.own_answers import FAILED, PLAIN_TEXT, REASONS, answer_for_server, refusal_answer
 from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
 from mooring.worker.transport import ExpiredError, GoneError, Transport
@@ -28,21 +30,6 @@ if TYPE_CHECKING:
     from mooring.worker.loop import Server
 
 SILENT, IDLE, BUSY = range(3)
-
-REASONS = {
-    400: "Bad Request",
-    408: "Request Timeout",
-    413: "Content Too Large",
-    414: "URI Too Long",
-    417: "Expectation Failed",
-    431: "Request Header Fields Too Large",
-    500: "Internal Server Error",
-    501: "Not Implemented",
-    505: "HTTP Version Not Supported",
-}
-
-PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
-END_OF_HEAD = b"\r\n\r\n"
 
 
 class Connection:
@@ -146,7 +133,7 @@ class Connection:
             self._settings,
             is_11=request.is_11,
             to_head=request.method == "HEAD",
-            may_keep=self._may_keep,
+            settle=self._settle,
         )
         environ = request_environ(self._environ, request, stream)
         if self._is_believed:
@@ -172,7 +159,7 @@ class Connection:
 
     def _call(self, environ: dict[str, Any], response: Response) -> bool:
         """Have the application answer; return whether the response is complete."""
-        application = self._server.application if environ["PATH_INFO"] != "*" else _nothing
+        application = self._server.application if environ["PATH_INFO"] != "*" else answer_for_server
         try:
             result = application(environ, response.start_response)
             try:
@@ -181,15 +168,15 @@ class Connection:
                 close = getattr(result, "close", None)
                 if close is not None:
                     close()
-        except (GoneError, ExpiredError):
-            raise  # the client's doing; nobody is left to be answered
+        except (GoneError, ExpiredError, GreenletExit):
+            raise  # the client is gone, or this process ends: nobody is left to be answered
         except BodyError as error:
             if response.head_sent:
                 self._reset = response.by_close
             else:
                 self._refuse(error.status, error.reason, b"")
             return False
-        except BaseException as error:  # noqa: BLE001 - also eventlet.Timeout, GreenletExit, SystemExit
+        except BaseException as error:  # noqa: BLE001 - also eventlet.Timeout and SystemExit
             return self._fail(environ, response, error)
         return True
 
@@ -208,8 +195,8 @@ class Connection:
             self._reset = response.by_close  # else nothing would tell that the body is not complete
             return False
         try:
-            response.start_response("500 " + REASONS[500], [PLAIN_TEXT], (type(error), error, None))
-            response.send_all([b"The application failed; its log says why.\n"])
+            response.start_response(f"500 {REASONS[500]}", [PLAIN_TEXT], (type(error), error, None))
+            response.send_all([FAILED])
         finally:
             error.__traceback__ = None
         return True
@@ -226,23 +213,33 @@ class Connection:
             self._linger()  # else the client sends nothing more: a plain close resets nothing
         return False
 
-    def _may_keep(self) -> bool:
+    def _settle(self) -> bool:
+        """As the head of the response leaves: tell whether the connection stays; from now on, no 100 (Continue)."""
         request, body = self._request, self._body
-        assert request is not None  # noqa: S101 - asked while it is answered
-        return request.keep_alive and self._server.keeps_connections and (body is None or body.skippable)
+        assert request is not None  # noqa: S101 - it is being answered
+        keep = request.keep_alive and self._server.keeps_connections
+        if body is not None:
+            keep = keep and body.skippable
+            body.must_continue = False
+        return keep
 
     # The head
 
     def _next_head(self) -> bytes:
         """Return the next head, empty when the client has ended; what follows it is in ``_arrived``."""
-        data = self._arrived or self._first_bytes()
-        if not data:
-            return b""
+        data = self._arrived
+        if data:
+            self._started = time.monotonic()
+        else:
+            data = self._first_bytes()
+            if not data:
+                return b""
         end = data.find(END_OF_HEAD) + 4
         if end == 3 or data.startswith(b"\r\n"):
-            data, end = self._whole_head(data)
+            deadline = self._started + self._settings.header_timeout
+            data, end = whole_head(self.transport, data, deadline, self._settings)
         elif end > self._settings.max_request_line:
-            self._check_size(data, end)
+            check_size(data, end, self._settings)
         if end == len(data):
             self._arrived = b""
             return data
@@ -271,60 +268,13 @@ class Connection:
         self.phase = BUSY
         return data
 
-    def _whole_head(self, data: bytes) -> tuple[bytes, int]:
-        """Read on until the head is complete; return what has arrived and where the head ends.
-
-        Whatever can be told to be wrong before the end is refused at once, not at the deadline.
-        """
-        deadline = self._started + self._settings.header_timeout
-        arrived = bytearray(data)
-        seen = 0
-        may_skip = True
-        while True:
-            if may_skip and len(arrived) >= 2:
-                may_skip = False
-                if arrived.startswith(b"\r\n"):
-                    del arrived[:2]  # one empty line before the request is ignored (RFC 9112 2.2)
-            end = arrived.find(END_OF_HEAD, max(0, seen - 3)) + 4
-            if end == 3 and arrived.startswith(b"\r\n"):
-                end = 2  # an empty request line: refused as a head
-            self._check_size(arrived, len(arrived) if end == 3 else end)
-            if end != 3:
-                return bytes(arrived), end
-            if SPOILT.search(arrived, max(0, seen - 1)):
-                raise RefusedError(400, "a control byte, a bare CR or a bare LF in the head (RFC 9112 2.2)")
-            seen = len(arrived)
-            try:
-                more = self.transport.recv_later(deadline)
-            except ExpiredError:
-                raise RefusedError(408, "the head took too long (MOORING_HEADER_TIMEOUT)") from None
-            if not more:
-                raise RefusedError(400, "the client closed within the head (RFC 9112 8)")
-            arrived += more
-
-    def _check_size(self, arrived: bytes | bytearray, size: int) -> None:
-        """Refuse a head, or the first ``size`` bytes of one, that is over its limits."""
-        settings = self._settings
-        line = arrived.find(b"\r\n", 0, size)
-        if (line if line >= 0 else size) > settings.max_request_line:
-            raise RefusedError(414, f"the request line has more than {settings.max_request_line} bytes")
-        if size > settings.max_header_block:
-            raise RefusedError(431, f"the head has more than {settings.max_header_block} bytes")
-
     # Ends
 
     def _refuse(self, status: int, reason: str, head: bytes) -> None:
         """Answer a request that the application does not get, tell the log, and end."""
         self._server.state.counters.refused += 1
         log.event("refused", status=status, reason=reason, peer=self._peer())
-        body = reason.encode("ascii", "replace") + b"\n"
-        fields = (
-            f"HTTP/1.1 {status} {REASONS[status]}\r\n"
-            f"Content-Type: text/plain; charset=utf-8\r\nContent-Length: {len(body)}\r\n"
-        ).encode("ascii")
-        answer = fields + date_line() + b"Connection: close\r\n\r\n"
-        if not head.startswith(b"HEAD "):
-            answer += body
+        answer = refusal_answer(status, reason, to_head=head.startswith(b"HEAD "))
         self.transport.send(answer, Pace(self._settings.write_timeout, self._settings.min_rate))
         self._linger()
 
@@ -355,9 +305,3 @@ class Connection:
             bytes=response.sent,
             milliseconds=round(seconds * 1000, 3),
         )
-
-
-def _nothing(_: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer OPTIONS *, which asks the server and not the application (RFC 9110 9.3.7)."""
-    start_response("204 No Content", [])
-    return []

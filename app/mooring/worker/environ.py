@@ -77,3 +77,6 @@ def believe(environ: Environ, request: Request, settings: Settings) -> None:
         environ.pop("REMOTE_PORT", None)  # that was the proxy's
     if scheme:
         environ["wsgi.url_scheme"] = scheme
+        environ.pop("HTTPS", None)
+        if scheme == "https":
+            environ["HTTPS"] = "on"

@@ -79,13 +79,14 @@ class Server:
 
     def serve(self) -> int:
         """Accept until drained; return the exit status."""
-        self._listener.setblocking(False)
-        if self._listener.family in INET:  # accepted sockets inherit it
-            self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
-        if self.settings.max_memory:
-            self._watch_memory()
-        self._tell()
-        self._listen()
+        if not self.draining:
+            self._listener.setblocking(False)
+            if self._listener.family in INET:  # accepted sockets inherit it
+                self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
+            if self.settings.max_memory:
+                self._watch_memory()
+            self._tell()
+            self._listen()
         status: int = self._done.wait()
         return status
 

@@ -72,7 +72,8 @@ def main() -> int:
         signals.on_signals(
             (signal.SIGTERM, signal.SIGINT), lambda number: server.drain(signal.Signals(number).name)
         )
-        state.phase = READY
+        if not server.draining:
+            state.phase = READY
         return server.serve()
     except application.ApplicationError as error:
         return _refuse(str(error), error.__cause__)

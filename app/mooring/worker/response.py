@@ -51,7 +51,7 @@ class FileWrapper:
 class Response:
     """What is sent for one request.
 
-    ``may_keep`` is asked, when the head leaves, whether the connection stays; ``keep`` holds what was settled.
+    ``settle`` is called when the head leaves, and tells whether the connection stays, which ``keep`` then holds.
     ``by_close``: nothing but the connection's end marks the end of the body. ``cut``: bytes beyond the declared
     length, which were not sent.
     """
@@ -61,9 +61,9 @@ class Response:
         "_head",
         "_is_11",
         "_length",
-        "_may_keep",
         "_pace",
         "_settings",
+        "_settle",
         "_to_head",
         "_transport",
         "bodiless",
@@ -81,13 +81,13 @@ class Response:
         *,
         is_11: bool,
         to_head: bool,
-        may_keep: Callable[[], bool],
+        settle: Callable[[], bool],
     ) -> None:
         self._transport = transport
         self._settings = settings
         self._is_11 = is_11
         self._to_head = to_head
-        self._may_keep = may_keep
+        self._settle = settle
         self._pace: Pace | None = None
         self._head: Head | None = None
         self._length: int | None = None
@@ -231,7 +231,7 @@ class Response:
         self._length = length
         self.head_sent = True
         self.by_close = length is None and not self._chunked and not self.bodiless
-        self.keep = not self.by_close and self._may_keep()
+        self.keep = not self.by_close and self._settle()
         if not self.keep:
             return text + b"Connection: close\r\n\r\n"
         return text + (b"\r\n" if self._is_11 else b"Connection: keep-alive\r\n\r\n")
