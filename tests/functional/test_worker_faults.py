@@ -157,3 +157,17 @@ def test_clients_that_vanish_leave_nothing(make: Any) -> None:
     until(lambda: one.stats()["open"] == 0, "all are closed")
     until(lambda: len(list(descriptors.iterdir())) <= before, "all descriptors are closed")
     assert one.stats()["errors"] == 0
+
+
+def test_timers_that_an_application_leaves_behind_end_no_worker(make: Any) -> None:
+    one = make("worker_apps:site").start()
+    request = b"GET /leaves_a_timer HTTP/1.1\r\nHost: a\r\nConnection: %b\r\n\r\n"
+    with one.client() as client:
+        assert client.ask(request % b"close").body == b"left"
+    until(lambda: '"event": "stray"' in one.words(), "it hits an idle green thread")
+    with one.client() as client:
+        assert client.ask(request % b"keep-alive").body == b"left"
+        assert client.at_end()  # it hits the connection
+    until(lambda: one.stats()["errors"] == 1, "it is counted")
+    with one.client() as client:
+        assert client.ask(page("")).body == b"root"

@@ -306,6 +306,13 @@ def times_out(environ: Environ, start_response: Any) -> list[bytes]:
     return []
 
 
+def leaves_a_timer(environ: Environ, start_response: Any) -> list[bytes]:
+    eventlet.Timeout(0.1)  # and does not cancel it
+    eventlet.spawn_after(0.05, eventlet.getcurrent().switch)
+    start_response("200 OK", [TEXT])
+    return [b"left"]
+
+
 def no_start_response(environ: Environ, start_response: Any) -> list[bytes]:
     return [b"x"]
 

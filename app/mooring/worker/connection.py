@@ -83,7 +83,9 @@ class Connection:
         except RefusedError as error:
             counters.refused += 1
             log.event("refused", reason=error.reason, peer=self._peer())
-        except Exception as error:  # noqa: BLE001 - a fault of ours ends one connection, not the hub
+        except GreenletExit:
+            raise  # this process ends
+        except BaseException as error:  # noqa: BLE001 - a fault of ours, or a stray timer: not the hub's end
             counters.errors += 1
             log.failure("connection", error, peer=self._peer())
         finally:

@@ -15,7 +15,6 @@ import time
 from typing import Any
 
 from eventlet.event import Event
-from greenlet import greenlet
 
 from mooring.worker import engine, log, proxy_protocol
 from mooring.worker.application import WsgiApplication
@@ -24,6 +23,7 @@ from mooring.worker.connection import Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
 from mooring.worker.state import DRAINING, State
+from mooring.worker.threads import Threads
 from mooring.worker.transport import Transport
 
 HESITATION = 0.001
@@ -58,6 +58,7 @@ class Server:
         self._deadlines = Deadlines(self._connections)
         self._done = Event()
         self._hub = engine.hub()
+        self._threads = Threads()
         self._last_request = 0
         if self.settings.max_requests:
             jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
@@ -203,7 +204,7 @@ class Server:
         self._connections[transport] = connection
         self.state.counters.open += 1
         self._tell()
-        greenlet(connection.run, self._hub.greenlet).switch()
+        self._threads.run(connection.run)
 
     # What connections tell
 
