@@ -51,6 +51,7 @@ class Server:
         self.tls = tls
         self.draining = False
         self._listener = listener
+        self._family = int(listener.family)
         self._listening: Any = None
         self._balance = self._join_others()
         self._back_off = BACK_OFF[0]
@@ -172,7 +173,7 @@ class Server:
 
     def _accept(self) -> None:
         try:
-            sock, address = self._listener.accept()
+            sock, address = engine.accept(self._listener, self._family)
         except BlockingIOError:
             return  # another worker was faster
         except OSError as error:
