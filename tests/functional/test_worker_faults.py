@@ -6,6 +6,7 @@ import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,20 @@ def test_without_descriptors_it_goes_on_serving_and_accepts_again_later(make: An
         assert answer.body == b"root"
         waiting.close()
     assert '"event": "accept", "problem": "Too many open files"' in one.words()
+
+
+def test_a_listening_socket_that_somebody_shut_down_does_not_make_it_spin(make: Any) -> None:
+    one = make("worker_apps:site").start()
+    with one.client() as client:
+        client.ask(page(""))
+        one.listener.shutdown(socket.SHUT_RDWR)
+        until(lambda: '"pause_seconds": 1.0' in one.words(), "accept fails, and is tried less and less often")
+        assert one.stats()["accept_errors"] < 20
+        assert client.ask(page("")).body == b"root"
+        one.terminate()
+        until(lambda: one.stats()["state"] == "draining", "the drain has begun")
+        assert client.ask(page("")).field("Connection") == "close"
+    assert one.wait() == 0
 
 
 def test_the_soft_limit_of_descriptors_is_raised(make: Any) -> None:

@@ -35,7 +35,19 @@ BACK_OFF = (0.02, 1.0)
 MEMORY_EVERY = 2.0
 """Seconds between two looks at the resident memory."""
 
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+FAULTS_OF_ONE = (
+    # accept(2), "Error handling": what was pending on the new connection; go on as if it had not been there
+    errno.ECONNABORTED,
+    errno.EPERM,
+    errno.EPROTO,
+    errno.ENOPROTOOPT,
+    errno.EOPNOTSUPP,
+    errno.ENETDOWN,
+    errno.ENETUNREACH,
+    errno.ENONET,
+    errno.EHOSTDOWN,
+    errno.EHOSTUNREACH,
+)
 
 INET = (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6)
 
@@ -186,9 +198,9 @@ class Server:
             self._stop_listening()
 
     def _accept_failed(self, error: OSError) -> None:
-        """Count it and go on: at once if it was one connection's fault, after a pause if there is no room."""
+        """Count it and go on: at once if it was one connection's fault, else (no room, say) after a pause."""
         self.state.counters.accept_errors += 1
-        if error.errno in NO_ROOM:
+        if error.errno not in FAULTS_OF_ONE:
             log.event("accept", problem=error.strerror, pause_seconds=self._back_off)
             self._pause(self._back_off)
             self._back_off = min(self._back_off * 2, BACK_OFF[1])
