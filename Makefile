@@ -54,6 +54,10 @@ lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
 test-python: $(VENV)/.installed ## Run the unit, contract and functional tests
 	@python -m pytest $(ARGS)
 
+.PHONY: fuzz
+fuzz: $(VENV)/.installed ## Fuzz the worker's connection loop for long (bounded by examples; hours)
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/functional/test_worker_fuzz.py $(ARGS)
+
 .PHONY: test-load
 test-load: $(VENV)/.installed ## Prove under load that no operation fails a request, on both frameworks (minutes)
 	@python -m pytest tests/load $(ARGS)
