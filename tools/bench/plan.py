@@ -40,7 +40,7 @@ FIELD = (
     "runserver",
 )
 
-FORWARDING = ("mooring-django", "eventlet-django", "eventlet-unpooled")
+FORWARDING = ("mooring-django", "eventlet-django", "eventlet-pooled", "eventlet-unpooled")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ request log off. Everything else is as the server comes, unless its note says ot
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 WORKERS = 2
 BACKLOG = 1024
@@ -87,10 +87,19 @@ ALL = (
         "without the memory for signatures that the adapter gives Pecan",
     ),
     _launched("eventlet-pecan", "Pecan, stock eventlet.wsgi", "eventlet", PECAN),
-    replace(
-        _launched("eventlet-unpooled", "Django, stock eventlet.wsgi, no pool", "eventlet", DJANGO),
-        environ={"MULTICLOUD_POOL_IDLE": "0"},
-        note="a new connection upstream for each forward, as a client without a pool makes it",
+    _launched(
+        "eventlet-unpooled",
+        "stock: Django, urllib3, eventlet.wsgi",
+        "eventlet",
+        "bench.stock:make_unpooled()",
+        "stock in all: urllib3 for the API's client, a new connection upstream for each forward",
+    ),
+    _launched(
+        "eventlet-pooled",
+        "stock with a pool: Django, urllib3, eventlet.wsgi",
+        "eventlet",
+        "bench.stock:make_pooled()",
+        "urllib3 for the API's client, with a pool of the same size",
     ),
     _launched("eventlet-django", "Django, stock eventlet.wsgi", "eventlet", DJANGO),
     _uwsgi(

@@ -1,35 +1,26 @@
-"""The HTTP client for A&AI and MSB: urllib3 with a bounded pool of kept connections for each of them.
+"""The HTTP client for A&AI and MSB, with a bounded pool of kept connections to each of them.
 
-Nothing is ever sent twice: urllib3's retries and redirects are off. A kept connection that the other side has
-closed is noticed before it is used, and one that has idled for a while is not used again: servers close idle
-connections, and a request that crosses the close would fail.
-
-The module uses the plain interfaces of threads and sockets, so it works in threads and, under a server that makes
-them green, in green threads alike.
+Nothing is ever sent twice. A kept connection that the other side has closed is noticed before it is used, and one
+that has idled for a while is not used again.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
-from typing import cast
 from urllib.parse import urlsplit
 
-import urllib3
-from urllib3 import Timeout
-from urllib3.response import HTTPResponse
-from urllib3.util import SKIP_HEADER
-
-from multicloud.core.connections import Fields, pool_classes
+from multicloud.core.connections import Origin, connect
+from multicloud.core.pools import Pools
 from multicloud.core.received import Received
 from multicloud.core.settings import Settings
-from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError, errors_told
+from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
 
-# What urllib3 warns of (a full pool, odd header lines) is handled here, or is the upstream's affair.
-logging.getLogger("urllib3").setLevel(logging.ERROR)
-urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)  # who switches verification off knows
+PORTS = {"http": 80, "https": 443}
+WITHOUT_BODY = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE"})
+"""Methods whose requests have no body as a rule, so that its absence is not told (RFC 9110, section 8.6)."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +28,13 @@ class Service:
     """Where a service is, and how its certificate is verified."""
 
     url: str
-    tls: Mapping[str, str]
+    ca_file: str | None
+    verify: bool
 
     @staticmethod
     def of(url: str, ca_file: object, *, verify: bool) -> Service:
         """Return the service at a base URL."""
-        tls = {"cert_reqs": "CERT_REQUIRED" if verify else "CERT_NONE"}
-        if ca_file:
-            tls["ca_certs"] = str(ca_file)
-        return Service(url, tls)
+        return Service(url, str(ca_file) if ca_file else None, verify)
 
 
 @dataclass(frozen=True)
@@ -64,8 +53,7 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._pools = urllib3.PoolManager(num_pools=8, maxsize=settings.pool_size, block=False)
-        self._pools.pool_classes_by_scheme = pool_classes(settings.pool_idle)
+        self._pools = Pools(settings.pool_size, settings.pool_idle)
 
     def deadline(self) -> float:
         """Return the moment (of time.monotonic) at which an exchange that begins now must have ended."""
@@ -76,42 +64,41 @@ class Client:
 
         Raises UpstreamError or UpstreamTimeoutError, and whatever the body raises.
         """
-        parts = urlsplit(outgoing.url)
-        fields = Fields(outgoing.fields)
-        fields.target = outgoing.url[len(f"{parts.scheme}://{parts.netloc}") :] or "/"
-        fields.patience = self._settings.read_timeout
-        for name in ("User-Agent", "Accept-Encoding"):
-            fields.setdefault(name, SKIP_HEADER)  # the client's affair: urllib3 would add its own
-        tls = dict(service.tls) if parts.scheme == "https" else None
-        with errors_told():
-            pool = self._pools.connection_from_host(parts.hostname, parts.port, parts.scheme, tls)
-            response = pool.urlopen(
-                outgoing.method,
-                "/",
-                body=None if outgoing.body is None else _in_time(outgoing.body, deadline),
-                headers=fields,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                preload_content=False,
-                decode_content=False,
-                timeout=self._timeout(deadline),
-            )
-        if (
-            not 200 <= response.status <= 599
-        ):  # http.client reads over 100; RFC 9110, section 15, knows no others
-            response.close()
-            raise UpstreamError(f"the status {response.status} is no answer")
-        return Received(cast("HTTPResponse", response), deadline)
-
-    def _timeout(self, deadline: float) -> Timeout:
-        left = max(deadline - monotonic(), 0.001)
-        settings = self._settings
-        return Timeout(connect=min(settings.connect_timeout, left), read=min(settings.read_timeout, left))
-
-
-def _in_time(body: Iterable[bytes], deadline: float) -> Iterator[bytes]:
-    for piece in body:
-        if monotonic() > deadline:
+        origin, head, chunked = _request(service, outgoing)
+        left = deadline - monotonic()
+        if left <= 0:
             raise UpstreamTimeoutError("the exchange took too long")
-        yield piece
+        connection = self._pools.take(origin) or connect(origin, min(self._settings.connect_timeout, left))
+        try:
+            connection.begin(deadline, self._settings.read_timeout)
+            connection.send(head, outgoing.body, chunked=chunked)
+            answer = connection.head(outgoing.method)
+        except BaseException:
+            connection.close()
+            raise
+        return Received(answer, connection, partial(self._pools.give, origin))
+
+
+def _request(service: Service, outgoing: Outgoing) -> tuple[Origin, bytes, bool]:
+    """Return whom to send a request to, its head, and whether its body goes in chunks."""
+    parts = urlsplit(outgoing.url)
+    name = parts.hostname or ""
+    port = parts.port or PORTS[parts.scheme]
+    host = f"[{name}]" if ":" in name else name
+    if port != PORTS[parts.scheme]:
+        host = f"{host}:{port}"
+    target = outgoing.url[len(parts.scheme) + 3 + len(parts.netloc) :] or "/"
+    lines = [f"{outgoing.method} {target} HTTP/1.1", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in outgoing.fields.items()]
+    chunked = False
+    if "Content-Length" not in outgoing.fields:
+        if outgoing.body is not None:
+            chunked = True
+            lines.append("Transfer-Encoding: chunked")
+        elif outgoing.method not in WITHOUT_BODY:
+            lines.append("Content-Length: 0")
+    head = "\r\n".join(lines).encode("latin-1")
+    if head.count(b"\n") != len(lines) - 1 or head.count(b"\r") != len(lines) - 1:
+        raise UpstreamError("the request holds a line end where none may be")
+    origin = Origin(parts.scheme, name, port, service.ca_file, service.verify)
+    return origin, head + b"\r\n\r\n", chunked

@@ -1,115 +1,256 @@
-"""Our connections to A&AI and MSB: urllib3's, with exact request-targets, patience and a limit on idling."""
+"""Our connections to A&AI and MSB: one exchange after the other on a socket, over TLS or not.
+
+Heads are parsed here, chunks by llhttp. A general HTTP client (urllib3 over http.client) took half of a worker's
+time for a forward, several times as much as this; docs/performance/remarks.md has the figures. It uses the plain
+interface of sockets, so it works in threads and, under a server that makes sockets green, in green threads alike.
+"""
 
 from __future__ import annotations
 
-import http.client
-import io
 import socket
+import ssl
+from collections.abc import Iterable
+from functools import lru_cache
 from time import monotonic
-from typing import Any, cast
+from typing import NamedTuple
 
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.response import HTTPResponse
-from urllib3.util.response import assert_header_parsing
+import httptools
 
+from multicloud.core.reply import END, Head, parse
+from multicloud.core.upstream import CUT_SHORT, UpstreamError, UpstreamTimeoutError, told
 
-class _Reader(io.BufferedReader):
-    """What a connection sends, with a note of whether the latest line was the connection's end."""
+BLOCK = 65536
+"""Bytes that are read at a time."""
 
-    ended = False
+MOST_HEAD = 65536
+"""Bytes of a response that may come before its body, and between two pieces of a chunked one."""
 
-    def readline(self, size: int | None = -1, /) -> bytes:
-        line = super().readline(size)
-        self.ended = not line
-        return line
+NO_BODY = frozenset({204, 304})
+"""The statuses of responses that have none (RFC 9112, section 6.3), as the responses to HEAD."""
 
 
-class _Response(http.client.HTTPResponse):
-    """A response that must have a whole head: http.client takes a connection's end, or nonsense, for a head's end."""
+class Origin(NamedTuple):
+    """Whom a connection leads to, and how its certificate is verified."""
 
-    def __init__(self, sock: socket.socket, *arguments: Any, **options: Any) -> None:
-        super().__init__(sock, *arguments, **options)
-        self.fp: _Reader = _Reader(cast("io.BufferedReader", self.fp).detach())
-
-    def begin(self) -> None:
-        reader = self.fp
-        super().begin()
-        if reader.ended:
-            raise http.client.IncompleteRead(b"")
-        assert_header_parsing(self.msg)
-        if self.headers.get("Transfer-Encoding", "chunked").lower() != "chunked":
-            raise http.client.UnknownTransferEncoding
+    scheme: str
+    host: str
+    port: int
+    ca_file: str | None
+    verify: bool
 
 
-class Fields(dict[str, str]):
-    """The header fields of a request, with what urllib3's request has no argument for."""
-
-    target: str
-    """The request-target as it is sent; urllib3 would tidy its percent-encoding."""
-    patience: float
-    """Seconds that sending may stall."""
-
-    def copy(self) -> Fields:
-        """Return a copy that still holds all; urllib3 sends a copy of what it is given."""
-        copied = Fields(self)
-        copied.target, copied.patience = self.target, self.patience
-        return copied
+@lru_cache(maxsize=8)
+def _tls(ca_file: str | None, verify: bool) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=ca_file)
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
 
 
-class KeptConnection(HTTPConnection):
-    """A connection that may be used again, but for a limited time."""
-
-    response_class = _Response
-    idle_limit = 0.0
-    """Seconds after which it is not used again."""
-    received_on: socket.socket | None = None
-    """The socket of the latest response; http.client lets go of it when the connection will close."""
-    _last_used = 0.0
-
-    @property
-    def is_connected(self) -> bool:
-        """Whether the connection may carry another request."""
-        return monotonic() - self._last_used < self.idle_limit and super().is_connected
-
-    def request(self, method: str, url: str, body: Any = None, headers: Any = None, **options: Any) -> None:
-        """Send a request to the target that its header fields, which must be Fields, hold."""
-        url, patience = headers.target, headers.patience
-        if self.sock is None:
-            self.connect()
-        self.timeout = patience  # until here it was the connect timeout
-        super().request(method, url, body=body, headers=headers, **options)
-
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override] # as in urllib3
-        """Return the response, its body unread."""
-        self.received_on = self.sock
-        response = super().getresponse()
-        self._last_used = monotonic()
-        return response
+def connect(origin: Origin, seconds: float) -> Connection:
+    """Return a new connection, which may take that long. Raises UpstreamError."""
+    try:
+        sock = socket.create_connection((origin.host, origin.port), seconds)
+        try:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are sent one by one
+            if origin.scheme == "https":
+                context = _tls(origin.ca_file, origin.verify)
+                sock = context.wrap_socket(sock, server_hostname=origin.host)
+        except BaseException:
+            sock.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        raise told(error) from error
+    return Connection(sock)
 
 
-class KeptTlsConnection(KeptConnection, HTTPSConnection):
-    """The same over TLS."""
+class _Chunks:
+    """Takes a chunked body apart by llhttp, which knows bodies only as parts of messages."""
+
+    def __init__(self) -> None:
+        self.ended = False
+        self.excess = False
+        self._pieces: list[bytes] = []
+        self._between = 0
+        self._parser = httptools.HttpResponseParser(self)
+        self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+
+    def on_body(self, piece: bytes) -> None:
+        if not self.ended:
+            self._pieces.append(piece)
+
+    def on_message_begin(self) -> None:
+        self.excess = self.ended
+
+    def on_message_complete(self) -> None:
+        self.ended = True
+
+    def decode(self, data: bytes) -> bytes:
+        """Return what these bytes hold of the body. Raises UpstreamError."""
+        self._pieces = []
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError as error:
+            if not self.ended:
+                raise UpstreamError("the answer breaks HTTP (its chunks)") from error
+            self.excess = True
+        self._between = 0 if self._pieces else self._between + len(data)
+        if self._between > MOST_HEAD:
+            raise UpstreamError("the answer breaks HTTP (more around its chunks than in them)")
+        return b"".join(self._pieces)
 
 
-class Pool(HTTPConnectionPool):
-    """A pool of our connections."""
+class Connection:
+    """A connection, for one exchange at a time: ``begin``, ``send``, ``head``, then ``piece`` until ``ended``.
 
-    ConnectionCls = KeptConnection
+    All but ``is_fit`` and ``close`` raise UpstreamError and UpstreamTimeoutError; the connection is to be closed then.
+    """
 
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._arrived = b""
+        self._closed = False
+        self._left: int | None = 0
+        self._chunks: _Chunks | None = None
+        self._deadline = self._patience = 0.0
+        self.ended = True
+        """Whether the response has been read to its end."""
+        self.reusable = True
+        """Whether the connection may carry another exchange when the present one has ended."""
+        self.idle_since = 0.0
+        """When it was put aside, by time.monotonic; for whoever does that."""
 
-class TlsPool(HTTPSConnectionPool):
-    """A pool of our connections over TLS."""
+    def is_fit(self) -> bool:
+        """Tell whether nothing has come while it was idle: neither its end nor bytes that nobody has asked for."""
+        try:
+            self._sock.settimeout(0)
+            self._sock.recv(1)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            pass
+        return False
 
-    ConnectionCls = KeptTlsConnection
+    def begin(self, deadline: float, patience: float) -> None:
+        """Start an exchange that must end by ``deadline`` (of time.monotonic), waiting ``patience`` seconds each time."""
+        self._deadline, self._patience = deadline, patience
 
+    def send(self, head: bytes, body: Iterable[bytes] | None, *, chunked: bool) -> None:
+        """Send a request. Raises whatever the body raises, too."""
+        if not self._sent(head) or body is None:
+            return
+        for piece in body:
+            if piece and not self._sent(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece):
+                return
+        if chunked:
+            self._sent(b"0\r\n\r\n")
 
-def pool_classes(idle_limit: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return the pool class of each URL scheme, for connections that may idle for that many seconds."""
-    limited = {"idle_limit": idle_limit}
-    plain = type("KeptConnection", (KeptConnection,), limited)
-    tls = type("KeptTlsConnection", (KeptTlsConnection,), limited)
-    return {
-        "http": type("Pool", (Pool,), {"ConnectionCls": plain}),
-        "https": type("TlsPool", (TlsPool,), {"ConnectionCls": tls}),
-    }
+    def head(self, method: str) -> Head:
+        """Return the head of the response to a request of that method; interim ones are read over."""
+        head = self._any_head()
+        while head.status < 200 and head.status != 101:
+            head = self._any_head()
+        if not 200 <= head.status <= 599:  # RFC 9110, section 15, knows no others
+            raise UpstreamError(f"the status {head.status} is no answer")
+        if method == "HEAD" or head.status in NO_BODY:
+            self._left = 0
+        elif head.chunked:
+            self._chunks = _Chunks()
+        else:
+            self._left = head.length
+        self.reusable = self.reusable and head.keep and (self._left is not None or head.chunked)
+        if self._left == 0 and self._chunks is None:
+            self._end(excess=bool(self._arrived))
+        return head
+
+    def piece(self) -> bytes:
+        """Return more of the body as it comes, at most BLOCK bytes; nothing at its end."""
+        while not self.ended:
+            data = self._arrived or self._receive()
+            self._arrived = b""
+            if not data and (self._chunks or self._left is not None):
+                raise UpstreamError(CUT_SHORT)
+            if self._chunks:
+                data = self._chunks.decode(data)
+                if self._chunks.ended:
+                    self._end(excess=self._chunks.excess)
+            elif self._left is None:
+                self.ended = not data
+            else:
+                excess = len(data) > self._left
+                data = data[: self._left]
+                self._left -= len(data)
+                if not self._left:
+                    self._end(excess=excess)
+            if data:
+                return data
+        return b""
+
+    def pauses(self, seconds: float) -> bool:
+        """Tell whether nothing more comes within that time."""
+        if self.ended or self._arrived:
+            return False
+        patience, self._patience = self._patience, min(seconds, self._patience)
+        try:
+            self._arrived = self._receive()
+        except UpstreamTimeoutError:
+            return True
+        finally:
+            self._patience = patience
+        return False
+
+    def close(self) -> None:
+        """Close it, whatever is still under way."""
+        self._chunks = None
+        self._sock.close()
+
+    def _end(self, *, excess: bool) -> None:
+        self.ended = True
+        self.reusable = self.reusable and not excess  # nobody has asked for what is there already
+        self._chunks = None
+
+    def _any_head(self) -> Head:
+        self.ended = False
+        arrived, self._arrived = self._arrived, b""
+        while (end := END.search(arrived)) is None:
+            if len(arrived) > MOST_HEAD:
+                raise UpstreamError(f"the answer's head has more than {MOST_HEAD} bytes")
+            if arrived and not arrived.startswith(b"HTTP/"[: len(arrived)]):
+                raise UpstreamError("the answer is not HTTP")
+            data = self._receive()
+            if not data:
+                raise UpstreamError(CUT_SHORT)
+            arrived += data
+        self._arrived = arrived[end.end() :]
+        return parse(arrived[: end.start()])
+
+    def _sent(self, data: bytes) -> bool:
+        """Send; return whether the other side still listens. If it does not, it may have answered all the same."""
+        try:
+            self._sock.settimeout(self._limit())
+            self._sock.sendall(data)
+        except (BrokenPipeError, ConnectionResetError):
+            self.reusable = False
+            return False
+        except OSError as error:
+            raise told(error) from error
+        return True
+
+    def _receive(self) -> bytes:
+        """Return what comes; nothing at the connection's end, however often it is asked."""
+        if self._closed:
+            return b""
+        try:
+            self._sock.settimeout(self._limit())
+            data = self._sock.recv(BLOCK)
+        except OSError as error:
+            raise told(error) from error
+        self._closed = not data
+        return data
+
+    def _limit(self) -> float:
+        left = self._deadline - monotonic()
+        if left <= 0:
+            raise UpstreamTimeoutError("the exchange took too long")
+        return min(left, self._patience)

@@ -128,9 +128,9 @@ class Forwarder:
             lines.append(("Content-Type", answer.HTML))
             received.decode()
         whole = received.hold()
-        length = received.length if whole is None or method == "HEAD" else str(len(whole))
+        length = received.length if whole is None or method == "HEAD" else len(whole)
         if length is not None and received.status not in (204, 304):
-            lines.append(("Content-Length", length))
+            lines.append(("Content-Length", str(length)))
         if whole is None:
             record.streamed = True
         return Answer(received.status, tuple(lines), _Body(received, record) if whole is None else whole)

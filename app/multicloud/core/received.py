@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from time import monotonic
-from typing import cast
+from collections.abc import Callable, Iterator
 
-from urllib3.response import HTTPResponse
-from urllib3.util.wait import wait_for_read
-
-from multicloud.core.connections import KeptConnection
-from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeoutError, errors_told
-
-BLOCK = 65536
-"""Bytes that are read at a time, and that are held back at most before an answer is passed on."""
+from multicloud.core.coding import decoded
+from multicloud.core.connections import BLOCK, Connection
+from multicloud.core.reply import Head
+from multicloud.core.upstream import TooLongError, UpstreamError
 
 PAUSE = 0.05
 """Seconds that an upstream may pause before what it has sent so far is passed on."""
@@ -22,36 +16,35 @@ PAUSE = 0.05
 class Received:
     """A response. Iterate over its body once; ``close`` ends the exchange at any time."""
 
-    def __init__(self, response: HTTPResponse, deadline: float) -> None:
-        self._response = response
-        self._deadline = deadline
+    def __init__(self, head: Head, connection: Connection, give_back: Callable[[Connection], None]) -> None:
+        self._connection: Connection | None = connection
+        self._give_back = give_back
         self._held: list[bytes] = []
-        self._ended = False
-        self._decoding = False
-        self.status = response.status
-        self.fields: list[tuple[str, str]] = list(response.headers.items())
+        self._announced = head.length
+        self._body = self._pieces()
+        self._encoding = ""
+        self.status = head.status
+        self.fields = head.fields
+        if connection.ended:
+            self._done()
 
     @property
-    def length(self) -> str | None:
-        """The announced length of the body (for HEAD: of the one that GET would have) if it is sound."""
-        if self._decoding:
-            return None
-        values = {part.strip() for part in self._response.headers.get("content-length", "").split(",")}
-        value = values.pop()
-        chunked = "transfer-encoding" in self._response.headers
-        sound = value.isascii() and value.isdigit() and len(value) <= 18
-        return value if sound and not values and not chunked else None
+    def length(self) -> int | None:
+        """The announced length of the body (for HEAD: of the one that GET would have)."""
+        return None if self._encoding else self._announced
 
     def decode(self) -> None:
         """Undo the body's Content-Encoding as it is read, for a client that does not get to see that field."""
-        self._decoding = "content-encoding" in self._response.headers
+        values = [value for name, value in self.fields if name.lower() == "content-encoding"]
+        if values:
+            self._encoding = ",".join(values)
+            self._body = decoded(self._body, self._encoding)
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body's pieces as they come. Raises UpstreamError and UpstreamTimeoutError."""
         held, self._held = self._held, []
         yield from held
-        while piece := self._read():
-            yield piece
+        yield from self._body
 
     def hold(self, most: int = BLOCK) -> bytes | None:
         """Return the whole body if it is small and comes without a pause; else None: iterate over it then.
@@ -59,17 +52,19 @@ class Received:
         Small is at most ``most`` bytes. So what is small is known to be complete before any of it is passed on.
         Raises as iterating does.
         """
-        length = self._response.length_remaining
-        if length is not None and length > most:
+        if self._connection is None:
+            return b""
+        known = self._announced is not None
+        if known and self._announced > most:  # type: ignore[operator] # it is known
             return None
         size = 0
         while size <= most:
-            piece = self._read()
+            piece = next(self._body, b"")
             if not piece:
                 return b"".join(self._held)
             self._held.append(piece)
             size += len(piece)
-            if length is None and self._pauses():
+            if not known and self._connection is not None and self._connection.pauses(PAUSE):
                 break
         return None
 
@@ -94,38 +89,24 @@ class Received:
 
     def close(self) -> None:
         """End the exchange. A response that was read to its end has given its connection back already."""
-        if not self._ended:
-            self._ended = True
-            self._response.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
-    def _read(self) -> bytes:
-        if self._ended:
-            return b""
-        if monotonic() > self._deadline:
-            self.close()
-            raise UpstreamTimeoutError("the exchange took too long")
-        # More than is left is never asked for: what follows on the connection is no part of this response.
-        left = self._response.length_remaining
-        with errors_told():
-            piece = self._response.read1(min(BLOCK, left) if left else BLOCK, decode_content=self._decoding)
-        self._ended = not piece
-        return piece
+    def _pieces(self) -> Iterator[bytes]:
+        """Yield the body as it was sent; give the connection back as soon as it has carried all of it."""
+        while (connection := self._connection) is not None:
+            try:
+                piece = connection.piece()
+            except BaseException:
+                self.close()
+                raise
+            if connection.ended:
+                self._done()
+            if piece:
+                yield piece
 
-    def _pauses(self) -> bool:
-        """Tell whether the upstream has sent nothing more, and neither ends nor goes on within the pause."""
-        connection = cast("KeptConnection | None", self._response.connection)
-        original = self._response._original_response
-        if connection is None or connection.received_on is None or original is None or original.closed:
-            return False  # it was read to its end
-        source = connection.received_on
-        before = source.gettimeout()
-        source.settimeout(0)
-        try:
-            # What came with the last bytes: the line end of a chunk is no beginning of the next one.
-            if original.fp.peek(1).strip(b"\r\n"):
-                return False
-        except OSError:
-            pass  # TLS tells by an error that there is nothing more
-        finally:
-            source.settimeout(before)
-        return not wait_for_read(source, PAUSE)
+    def _done(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._give_back(connection)

@@ -1,0 +1,209 @@
+"""What the client for A&AI and MSB makes of heads, chunks and codings; its exchanges are tests/contract's."""
+
+from __future__ import annotations
+
+import gzip
+import socket
+import time
+import zlib
+from collections.abc import Iterator
+
+import pytest
+
+from multicloud.core import coding
+from multicloud.core.connections import Connection, Origin
+from multicloud.core.pools import MOST_ORIGINS, Pools
+from multicloud.core.reply import parse
+from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b"HTTP/1.1 200 OK", (200, [], None, False, True)),
+        (b"HTTP/1.1 200", (200, [], None, False, True)),
+        (b"HTTP/1.1 404 N\xc3\xb6 such thing", (404, [], None, False, True)),
+        (b"HTTP/1.0 200 OK", (200, [], None, False, False)),
+        (
+            b"HTTP/1.0 200 OK\r\nConnection: Keep-Alive",
+            (200, [("Connection", "Keep-Alive")], None, False, True),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nConnection: x, Close",
+            (200, [("Connection", "x, Close")], None, False, False),
+        ),
+        (
+            b"HTTP/1.1 200 OK\r\nA:b\r\nA: \t c \r\nB:",
+            (200, [("A", "b"), ("A", "c"), ("B", "")], None, False, True),
+        ),
+        (b"HTTP/1.1 200 OK\nA: b\nC: d", (200, [("A", "b"), ("C", "d")], None, False, True)),
+        (b"HTTP/1.1 200 OK\r\nA: b\r\n  c\r\n\td", (200, [("A", "b c d")], None, False, True)),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5", (200, [("Content-Length", "5")], 5, False, True)),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 5, 5", (200, [("content-length", "5, 5")], 5, False, True)),
+        (
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\nContent-Length: 5",
+            (200, [("Transfer-Encoding", "Chunked"), ("Content-Length", "5")], None, True, True),
+        ),
+    ],
+)
+def test_heads(head: bytes, expected: tuple[object, ...]) -> None:
+    found = parse(head)
+    assert (found.status, found.fields, found.length, found.chunked, found.keep) == expected
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"",
+        b"HTTP/2 200 OK",
+        b"HTTP/1.1 20 OK",
+        b"HTTP/1.1 2000 OK",
+        b"HTTP/1.1  200 OK",
+        b"HTTP/1.1 200 OK\r\nno colon",
+        b"HTTP/1.1 200 OK\r\n: no name",
+        b"HTTP/1.1 200 OK\r\nspace : before the colon",
+        b"HTTP/1.1 200 OK\r\n folded: onto the status line",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +5",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5x",
+        b"HTTP/1.1 200 OK\r\nContent-Length: ",
+        b"HTTP/1.1 200 OK\r\nContent-Length: \xb2",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1234567890123456789",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+        b"HTTP/1.1 200 OK" + b"\r\nA: b" * 101,
+    ],
+)
+def test_heads_that_break_http(head: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        parse(head)
+
+
+RAW_DEFLATE = zlib.compressobj(wbits=-15)
+TEXT = bytes(range(256)) * 1000
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data"),
+    [
+        ("gzip", gzip.compress(TEXT)),
+        ("X-GZip", gzip.compress(TEXT)),
+        ("gzip", gzip.compress(TEXT[:100]) + gzip.compress(TEXT[100:])),
+        ("gzip", gzip.compress(TEXT) + b"\0" * 10),
+        ("deflate", zlib.compress(TEXT)),
+        ("deflate", RAW_DEFLATE.compress(TEXT) + RAW_DEFLATE.flush()),
+        ("deflate, gzip", gzip.compress(zlib.compress(TEXT))),
+        ("br", TEXT),
+        ("gzip", b""),
+    ],
+)
+@pytest.mark.parametrize("size", [1, 1000, 1 << 30])
+def test_codings(encoding: str, data: bytes, size: int) -> None:
+    pieces = [data[start : start + size] for start in range(0, len(data), size)]
+    found = list(coding.decoded(pieces, encoding))
+    assert b"".join(found) == (TEXT if data else b"")
+    assert encoding == "br" or all(len(piece) <= coding.BLOCK for piece in found), "memory is bounded"
+
+
+@pytest.mark.parametrize(
+    "data", [b"not gzip", gzip.compress(TEXT)[:-20], gzip.compress(TEXT)[:50] + b"\xff" * 500]
+)
+def test_a_coding_that_is_broken(data: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        list(coding.decoded([data], "gzip"))
+
+
+@pytest.fixture
+def ends() -> Iterator[tuple[Connection, socket.socket]]:
+    """A connection that has begun an exchange, and the other side's socket."""
+    ours, theirs = socket.socketpair()
+    connection = Connection(ours)
+    connection.begin(time.monotonic() + 60, 60)
+    with theirs:
+        yield connection, theirs
+    connection.close()
+
+
+def body_of(connection: Connection) -> bytes:
+    return b"".join(iter(connection.piece, b""))
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "body", "reusable"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", b"{}", True),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}HTTP/1.1", b"{}", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\nx", b"", False),
+        (b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", b"", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", b"{}", False),
+        (CHUNKED + b"2\r\n{}\r\n1;x=y\r\n!\r\n0\r\nTrailer: t\r\n\r\n", b"{}!", True),
+        (CHUNKED + b"2\r\n{}\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", b"{}", False),
+        (CHUNKED + b"0\r\n\r\nnonsense", b"", False),
+    ],
+)
+def test_a_connection_that_may_be_used_again(
+    ends: tuple[Connection, socket.socket], sent: bytes, body: bytes, *, reusable: bool
+) -> None:
+    connection, theirs = ends
+    theirs.sendall(sent)
+    connection.head("GET")
+    assert (body_of(connection), connection.ended, connection.reusable) == (body, True, reusable)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"HTTP/1.1 200 OK\r\nA: " + b"x" * 200_000,
+        b"\r\n" * 3,
+        b"x" * 10,
+        CHUNKED + b"2\r\n{}\r\n0\r\nTrailer: " + b"x" * 200_000,
+        CHUNKED + b"2;ext=" + b"x" * 200_000,
+        CHUNKED + b"zz\r\n",
+        CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n",
+    ],
+)
+def test_what_is_refused_before_it_ends(ends: tuple[Connection, socket.socket], sent: bytes) -> None:
+    connection, theirs = ends
+    theirs.setblocking(False)
+    theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+    theirs.send(sent)
+
+    def read() -> None:
+        connection.head("GET")
+        body_of(connection)
+
+    with pytest.raises(UpstreamError) as caught:
+        read()
+    assert not isinstance(caught.value, UpstreamTimeoutError)
+
+
+def test_limits_are_kept_by_the_total(ends: tuple[Connection, socket.socket]) -> None:
+    connection, _ = ends
+    connection.begin(time.monotonic() - 1, 60)
+    with pytest.raises(UpstreamTimeoutError, match="took too long"):
+        connection.head("GET")
+
+
+def test_a_pool_is_bounded_and_closes_what_it_gives_up() -> None:
+    pools = Pools(2, 60)
+    pairs = [socket.socketpair() for _ in range(3)]
+    origin = Origin("http", "a", 1, None, verify=True)
+    for ours, _ in pairs:
+        pools.give(origin, Connection(ours))
+    assert [ours.fileno() == -1 for ours, _ in pairs] == [False, False, True]
+    pairs[0][1].sendall(b"nobody has asked")
+    assert pools.take(origin) is not None
+    assert pools.take(origin) is None, "one that has spoken unasked is not used again"
+    for number in range(MOST_ORIGINS + 1):
+        ours, theirs = socket.socketpair()
+        pairs.append((ours, theirs))
+        pools.give(Origin("http", "b", number, None, verify=True), Connection(ours))
+    assert pairs[3][0].fileno() == -1, "the oldest origin's are closed"
+    del pools
+    assert pairs[-1][0].fileno() == -1
+    for pair in pairs:
+        for end in pair:
+            end.close()
