@@ -9,6 +9,7 @@ from bench.servers import FORWARD, VIM_TYPES
 
 CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "ab", 100, seconds=2)
 RAW_CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "wrk", 100, seconds=2, closes=True)
+WRK_CLOSE_100 = replace(RAW_CLOSE_100, name="wrk-close-100", title="no keep-alive, 100 clients of wrk")
 KEPT_1 = Load("kept-1", "keep-alive, 1 client", "wrk", 1, seconds=1)
 KEPT_100 = Load("kept-100", "keep-alive, 100 clients", "wrk", 100, seconds=2)
 KEPT_1000 = Load("kept-1000", "keep-alive, 1000 clients", "wrk", 1000, seconds=2)
@@ -27,6 +28,7 @@ AB_100 = Load("ab-100", "ab, 10,000 requests, 100 clients", "ab", 100, requests=
 AB_1000 = Load("ab-1000", "ab, 100,000 requests, 1000 clients", "ab", 1000, requests=100_000)
 
 PAIRED = ("mooring-pecan", "stock-pecan", "eventlet-pecan", "mooring-django", "uwsgi-http", "gunicorn-gevent")
+PECANS = ("mooring-pecan", "stock-pecan", "eventlet-pecan")
 FIELD = (
     "mooring-django",
     "uwsgi-http11",
@@ -58,6 +60,7 @@ class Step:
 FULL = (
     Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (RAW_CLOSE_100, KEPT_100, VARIED_100), 5),
     Step("vim_types", VIM_TYPES, PAIRED, (CLOSE_100, KEPT_100), 5),
+    Step("vim_types", VIM_TYPES, PECANS, (WRK_CLOSE_100,), 5),
     Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
     Step("vim_types", VIM_TYPES, PAIRED, (KEPT_1, KEPT_1000), 5),
     Step("field", VIM_TYPES, FIELD, tuple(replace(load, seconds=1) for load in (CLOSE_100, KEPT_100)), 5),
@@ -78,13 +81,7 @@ QUICK = (
         3,
     ),
     Step("vim_types", VIM_TYPES, PAIRED, (replace(CLOSE_100, seconds=1), _KEPT), 3),
-    Step(
-        "forward",
-        FORWARD,
-        FORWARDING,
-        (FORWARD_1000,),
-        2,
-        True,
-    ),
+    Step("vim_types", VIM_TYPES, PECANS[:2], (replace(WRK_CLOSE_100, seconds=1),), 3),
+    Step("forward", FORWARD, ("mooring-django", "eventlet-unpooled"), (FORWARD_1000,), 2, True),
     Step("ab", VIM_TYPES, ("mooring-pecan", "mooring-django", "uwsgi-http"), (AB_1, AB_100), 1),
 )

@@ -1,9 +1,9 @@
 """Accepting, and ending: the part of the worker that owns the listening socket.
 
 The socket is shared by all workers, so its backlog is the one queue of all. A worker takes one connection at a
-time and lets its hub turn before the next, takes none while it is full, and lets workers that hold fewer go
-first (``mooring.worker.balance``). A drain only closes this process's descriptor: shutdown(2) would end the
-listening for every process.
+time, and the next in the same turn of its hub only if that one is over already; it takes none while it is full, and
+lets workers that hold fewer go first (``mooring.worker.balance``). A drain only closes this process's descriptor:
+shutdown(2) would end the listening for every process.
 """
 
 from __future__ import annotations
@@ -28,6 +28,12 @@ from mooring.worker.transport import Transport
 
 HESITATION = 0.001
 """How long others are left a connection before it is looked for again, in seconds."""
+
+ACCEPT_MOST = 4
+"""Connections that are taken in one turn of the hub, if each was served and closed on the spot."""
+
+ACCEPT_SPELL = 0.001
+"""Seconds after which no further one is taken in the same turn."""
 
 BACK_OFF = (0.02, 1.0)
 """Shortest and longest pause after accept failed, in seconds; it doubles from one to the other."""
@@ -174,28 +180,34 @@ class Server:
     def _on_acceptable(self, _: int) -> None:
         if self._listening is None:
             return  # stopped since epoll reported it
-        if self._balance and self._balance.hesitates(len(self._connections)):
-            self._pause(HESITATION)
-        else:
-            self._accept()
+        until = time.monotonic() + ACCEPT_SPELL
+        for _ in range(ACCEPT_MOST):
+            held = len(self._connections)
+            if self._balance and self._balance.hesitates(held):
+                self._pause(HESITATION)
+                return
+            if not self._accept() or len(self._connections) != held or time.monotonic() >= until:
+                return  # nobody there, one that stays, or others have waited long enough
 
     def _resume(self) -> None:
         if len(self._connections) < self.settings.max_connections:
             self._listen()
 
-    def _accept(self) -> None:
+    def _accept(self) -> bool:
+        """Take one connection, and serve it until it waits; return whether there was one."""
         try:
             sock, address = engine.accept(self._listener, self._family)
         except BlockingIOError:
-            return  # another worker was faster
+            return False  # another worker was faster
         except OSError as error:
             self._accept_failed(error)
-            return
+            return False
         self._back_off = BACK_OFF[0]
         self.state.counters.accepted += 1
         self._begin(sock, address)
         if len(self._connections) >= self.settings.max_connections:
             self._stop_listening()
+        return self._listening is not None
 
     def _accept_failed(self, error: OSError) -> None:
         """Count it and go on: at once if it was one connection's fault, else (no room, say) after a pause."""

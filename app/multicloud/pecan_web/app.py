@@ -34,7 +34,19 @@ class Request(webob.Request):  # type: ignore[misc] # WebOb comes without types
 
 
 class Response(webob.Response):  # type: ignore[misc] # WebOb comes without types
-    """A response whose header lines are exactly the answer's: WebOb would rewrite Location."""
+    """A response whose head is exactly the answer's: WebOb would rewrite Location, and check the status at length."""
+
+    @property
+    def status(self) -> str:
+        """The status code and its reason phrase."""
+        return str(self._status)
+
+    @status.setter
+    def status(self, value: str | int) -> None:
+        if isinstance(value, int):  # Pecan's own, as after an error in its routing
+            webob.Response.status.fset(self, value)
+        else:
+            self._status = value
 
     def __call__(self, _environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Send the response (PEP 3333)."""
