@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -52,6 +53,15 @@ def test_without_descriptors_it_goes_on_serving_and_accepts_again_later(make: An
         assert answer.body == b"root"
         waiting.close()
     assert '"event": "accept", "problem": "Too many open files"' in one.words()
+
+
+def test_errors_of_accept_are_counted_and_outlived(make: Any) -> None:
+    one = make("accept_fails:application").start()
+    with one.client() as client:
+        assert client.ask(page("")).body == b"ok"
+    assert one.stats()["accept_errors"] == 5
+    for code, lasting in ((errno.ECONNABORTED, False), (errno.ENFILE, True), (errno.ENOBUFS, True)):
+        assert (f'"problem": "{os.strerror(code)}"' in one.words()) == lasting, "only these are worth a pause"
 
 
 def test_a_listening_socket_that_somebody_shut_down_does_not_make_it_spin(make: Any) -> None:

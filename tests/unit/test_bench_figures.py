@@ -47,7 +47,7 @@ def test_pairs_are_of_the_same_round_whatever_the_order():
 
 
 def test_other_loads_and_servers_do_not_count():
-    rows = [*pairs([200], [100]), row("mooring-raw", 1, 9, load="close-100"), row("bjoern-raw", 1, 9)]
+    rows = [*pairs([200], [100]), row("mooring-raw", 1, 9, load="wrk-close-100"), row("bjoern-raw", 1, 9)]
     assert figures.ratio(rows, TARGET).value == 2.0
 
 
@@ -132,3 +132,10 @@ def test_what_an_ended_run_has_not_come_to_is_told():
     assert not report.unmeasured(
         {"runs": [*rows, {"scenario": "forward", "load": "forward-1000"}], "quick": True}
     )
+
+
+def test_evenness_is_of_one_server():
+    target = figures.Evenness("p99 over p50", "raw", "kept-100", "mooring-raw", 5)
+    rows = [row("mooring-raw", number, 100, p99=p99) for number, p99 in enumerate((4.0, 6.0, 5.0))]
+    assert figures.evenness(rows, target) == figures.Ratio(5.0, 4.0, 6.0, 3)
+    assert figures.evenness([row("bjoern-raw", 1, 100)], target) is None

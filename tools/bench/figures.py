@@ -29,21 +29,33 @@ class Target:
         return self.figure == "p99_ms"
 
 
-_CLOSE, _KEPT, _FORWARD = "close-100", "kept-100", "forward-1000"
+@dataclass(frozen=True)
+class Evenness:
+    """A bound on how much longer the slowest of a hundred requests may take than the middle one: p99 over p50."""
+
+    what: str
+    scenario: str
+    load: str
+    server: str
+    bound: float
+
+
+_CLOSE, _WRK_CLOSE, _KEPT, _FORWARD = "close-100", "wrk-close-100", "kept-100", "forward-1000"
 
 TARGETS = (
-    Target("raw WSGI vs stock eventlet.wsgi", "raw", _CLOSE, "mooring-raw", "eventlet-raw", 2.2),
+    Target("raw WSGI vs stock eventlet.wsgi", "raw", _WRK_CLOSE, "mooring-raw", "eventlet-raw", 2.2),
     Target("raw WSGI vs stock eventlet.wsgi", "raw", _KEPT, "mooring-raw", "eventlet-raw", 4),
     Target("raw WSGI vs bjoern", "raw", _KEPT, "mooring-raw", "bjoern-raw", 0.75),
     Target(
         "Pecan vs Pecan on stock eventlet.wsgi",
         "vim_types",
-        "wrk-close-100",
+        _WRK_CLOSE,
         "mooring-pecan",
         "stock-pecan",
         4,
     ),
     Target("Pecan vs Pecan on stock eventlet.wsgi", "vim_types", _KEPT, "mooring-pecan", "stock-pecan", 6),
+    Target("Pecan vs Pecan on stock eventlet.wsgi", "vim_types", _CLOSE, "mooring-pecan", "stock-pecan", 4),
     Target("Pecan vs Django on uWSGI --http", "vim_types", _CLOSE, "mooring-pecan", "uwsgi-http", 1.3),
     Target("Pecan vs Django on uWSGI --http", "vim_types", _KEPT, "mooring-pecan", "uwsgi-http", 2),
     Target("Django vs Django on uWSGI --http", "vim_types", _CLOSE, "mooring-django", "uwsgi-http", 1),
@@ -56,6 +68,11 @@ TARGETS = (
     ),
     Target("Django vs stock", "forward", _FORWARD, "mooring-django", "eventlet-unpooled", 2.5),
     Target("Django vs stock, p99", "forward", _FORWARD, "mooring-django", "eventlet-unpooled", 0.4, "p99_ms"),
+)
+
+EVENNESS = (
+    Evenness("Pecan, p99 over p50", "vim_types", _KEPT, "mooring-pecan", 5),
+    Evenness("Django, p99 over p50", "vim_types", _KEPT, "mooring-django", 5),
 )
 
 
@@ -91,6 +108,15 @@ def ratio(rows: Sequence[Row], target: Target, figure: str | None = None) -> Rat
         return None
     pairs = [mine[figure] / other[figure] for mine, other in zip(ours, theirs, strict=False) if other[figure]]
     return Ratio(median(ours, figure) / median(theirs, figure), min(pairs), max(pairs), len(pairs))
+
+
+def evenness(rows: Sequence[Row], target: Evenness) -> Ratio | None:
+    """Return what was measured for it, with the least and greatest of a run; None if it was not."""
+    found = select(rows, target.scenario, target.load, target.server)
+    if not found:
+        return None
+    each = [row["p99_ms"] / row["p50_ms"] for row in found]
+    return Ratio(median(found, "p99_ms") / median(found, "p50_ms"), min(each), max(each), len(each))
 
 
 def reached(target: Target, found: Ratio) -> bool:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from bench.loads import Load
 from bench.servers import FORWARD, VIM_TYPES
 
-CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "ab", 100, seconds=2)
-RAW_CLOSE_100 = Load("close-100", "no keep-alive, 100 clients", "wrk", 100, seconds=2, closes=True)
-WRK_CLOSE_100 = replace(RAW_CLOSE_100, name="wrk-close-100", title="no keep-alive, 100 clients of wrk")
+CLOSE_100 = Load("close-100", "no keep-alive, 100 clients (ab)", "ab", 100, seconds=2)
+WRK_CLOSE_100 = Load("wrk-close-100", "no keep-alive, 100 clients (wrk)", "wrk", 100, seconds=2, closes=True)
 KEPT_1 = Load("kept-1", "keep-alive, 1 client", "wrk", 1, seconds=1)
 KEPT_100 = Load("kept-100", "keep-alive, 100 clients", "wrk", 100, seconds=2)
 KEPT_1000 = Load("kept-1000", "keep-alive, 1000 clients", "wrk", 1000, seconds=2)
@@ -58,7 +57,7 @@ class Step:
 
 
 FULL = (
-    Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (RAW_CLOSE_100, KEPT_100, VARIED_100), 5),
+    Step("raw", "/", ("mooring-raw", "eventlet-raw", "bjoern-raw"), (WRK_CLOSE_100, KEPT_100, VARIED_100), 5),
     Step("vim_types", VIM_TYPES, PAIRED, (CLOSE_100, KEPT_100), 5),
     Step("vim_types", VIM_TYPES, PECANS, (WRK_CLOSE_100,), 5),
     Step("forward", FORWARD, FORWARDING, (FORWARD_100, FORWARD_1000), 5, True),
@@ -77,7 +76,7 @@ QUICK = (
         "raw",
         "/",
         ("mooring-raw", "eventlet-raw", "bjoern-raw"),
-        (replace(RAW_CLOSE_100, seconds=1), _KEPT),
+        (replace(WRK_CLOSE_100, seconds=1), _KEPT),
         3,
     ),
     Step("vim_types", VIM_TYPES, PAIRED, (replace(CLOSE_100, seconds=1), _KEPT), 3),

@@ -17,9 +17,13 @@ mpl.use("Agg")
 from matplotlib import pyplot, ticker
 
 OURS, THEIRS, EDGE = "#1f6f8b", "#c9ccd1", "#33373d"
-NAMES = {"close-100": "no keep-alive, 100 clients", "kept-100": "keep-alive, 100 clients"}
+NAMES = {
+    "close-100": "no keep-alive, 100 clients",
+    "wrk-close-100": "no keep-alive, 100 clients",
+    "kept-100": "keep-alive, 100 clients",
+}
 PICTURES = (
-    ("raw.png", "raw WSGI application: requests/s", ("raw",), ("close-100", "kept-100")),
+    ("raw.png", "raw WSGI application: requests/s", ("raw",), ("wrk-close-100", "kept-100")),
     ("vim_types.png", "vim_types: requests/s", ("vim_types", "field"), ("close-100", "kept-100")),
     (
         "forward.png",

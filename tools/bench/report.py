@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from bench import figures, plan
-from bench.figures import TARGETS, Row
+from bench.figures import EVENNESS, TARGETS, Row
 from bench.loads import Load
 from bench.servers import BY_NAME
 
@@ -83,6 +83,21 @@ def targets(rows: Sequence[Row]) -> str:
                 "reached" if figures.reached(target, found) else "**missed**",
             )
         )
+    for even in EVENNESS:
+        found = figures.evenness(rows, even)
+        if found is not None:
+            good = round(found.value, 2) <= even.bound
+            lines.append(
+                (
+                    f"{even.what}, {_load_title(even.load)}",
+                    f"≤ {even.bound:g}x",
+                    f"{found.value:.2f}x",
+                    f"{found.least:.2f} to {found.greatest:.2f}",
+                    str(found.pairs),
+                    "",
+                    "reached" if good else "**missed**",
+                )
+            )
     failed = figures.failures(rows)
     lines.append(
         (
