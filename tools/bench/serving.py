@@ -18,6 +18,8 @@ from bench.servers import BACKLOG, WORKERS, Server
 
 START_DEADLINE = 60.0
 """Seconds that a server may take until it answers rightly."""
+PATIENCE = 1.0
+"""Seconds that one question may take while it starts: the socket is open already, so a server that has ended looks slow."""
 STOP_DEADLINE = 15.0
 """Seconds that a server may take to end after SIGTERM; it is killed then."""
 SETTLE_DEADLINE = 5.0
@@ -100,7 +102,7 @@ class Running:
 
     def ask(self, target: str) -> tuple[int, bytes]:
         """GET once, on a connection of its own; return status and body. Raises OSError or HTTPException."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=START_DEADLINE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.request("GET", target, headers={"Connection": "close"})
             answer = connection.getresponse()
