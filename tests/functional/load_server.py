@@ -1,7 +1,7 @@
 """A server that does one thing wrong, as often as it is told to: the load generator must report just that.
 
     load_server.py --fault NAME --on 10,20,30 --count-file FILE [--unix PATH] [--delay SECONDS]
-                   [--processes N]
+                   [--processes N] [--tls CERTIFICATE KEY]
 
 Prints its port (or path) when it listens. The requests with the given numbers go wrong. A kept connection that
 is closed must have carried an answer before: where it has not, the next request on one that has goes wrong. A
@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -226,6 +227,10 @@ class Server:
         self._due = [int(number) for number in options.on.split(",") if number]
         self._count_file: Path = options.count_file
         self._requests = 0
+        self._tls = None
+        if options.tls:
+            self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._tls.load_cert_chain(*options.tls)
         self._lock = threading.Lock()
 
     def fault_for(self, kept: bool, answered: int) -> Fault | None:
@@ -246,7 +251,15 @@ class Server:
     def run(self, listener: socket.socket) -> None:
         while True:
             sock, _ = listener.accept()
-            threading.Thread(target=Connection(self, sock).serve, daemon=True).start()
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock: socket.socket) -> None:
+        if self._tls is not None:
+            try:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+            except OSError:
+                return  # the client does not like the certificate: its right
+        Connection(self, sock).serve()
 
 
 def main() -> None:
@@ -255,6 +268,7 @@ def main() -> None:
     parser.add_argument("--on", default="")
     parser.add_argument("--count-file", type=Path, required=True)
     parser.add_argument("--unix")
+    parser.add_argument("--tls", nargs=2)
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--processes", type=int, default=1)
     options = parser.parse_args()

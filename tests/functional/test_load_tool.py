@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from functional.support import DEADLINE, ROOT, free_port, until
+from functional.worker_certificates import Authority
 
 SERVER = Path(__file__).with_name("load_server.py")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "tools")}
@@ -419,6 +420,83 @@ def test_marks(bench: Bench) -> None:
     )
 
 
+def test_it_ends_with_its_operator(bench: Bench) -> None:
+    operator, _ = bench.start("-c", "import signal; print('here', flush=True); signal.pause()")
+    load = bench.begin(bench.serve(), *GET, "--end-with", str(operator.pid))
+    until(lambda: bench.state()["requests"], "traffic flows")
+    operator.kill()  # and not reaped yet: it is a zombie
+    assert load.wait(DEADLINE) == 0
+    assert json.loads((bench.out / "summary.json").read_text())["requests"] > 0
+    assert not bench.control.exists()
+    gone = bench.begin(bench.serve(), *GET, "--end-with", str(_ended()))
+    assert gone.wait(DEADLINE) == 0
+
+
+def _ended() -> int:
+    with subprocess.Popen(["true"]) as process:
+        return process.pid
+
+
+def test_a_run_leaves_another_run_s_folder_alone(bench: Bench) -> None:
+    url = bench.serve()
+    bench.begin(url, *GET)
+    until(lambda: bench.state()["requests"], "traffic flows")
+    second = tool("run", "--url", url, *GET, "--out", str(bench.out), "--duration", "1")
+    assert (second.returncode, second.stdout) == (2, "")
+    assert "another run listens there" in second.stderr
+    assert bench.stop().status == 0
+
+
+@pytest.fixture
+def certified(folder: Path) -> tuple[Authority, tuple[str, str, str]]:
+    """Return an authority, and how to have load_server.py show a certificate of it."""
+    authority = Authority(folder, "authority")
+    certificate, key = authority.sign("server")
+    return authority, ("--tls", str(certificate), str(key))
+
+
+@pytest.mark.parametrize(
+    ("fault", "failures"),
+    [
+        ("", {}),
+        ("chunked", {}),
+        ("without_length", {}),
+        ("close_unanswered", {"closed_idle": 3}),
+        ("short", {"short": 3}),
+        ("twice", {"unasked": 3}),
+    ],
+)
+def test_over_tls(
+    bench: Bench, certified: tuple[Authority, tuple[str, ...]], fault: str, failures: dict[str, int]
+) -> None:
+    authority, shown = certified
+    url = bench.serve("--fault", fault, "--on", THRICE, *shown).replace("http:", "https:")
+    words = (*GET, *POST, *KEPT, "--tls-ca", str(authority.path), "--max-requests", "120", "--duration", "60")
+    run = bench.load(url, *words)
+    assert run.summary["failures"] == failures
+    assert run.summary["requests"] == 120
+
+
+def test_a_large_body_over_tls(bench: Bench, certified: tuple[Authority, tuple[str, ...]]) -> None:
+    authority, shown = certified
+    url = bench.serve(*shown).replace("http:", "https:")
+    body = '{"id": "%(id)s", "filler": "' + "x" * 100_000 + '"}'
+    many = (*POST, "--post-body-template", body, *KEPT, "--max-requests", "30", "--duration", "60")
+    assert bench.load(url, *many, "--tls-ca", str(authority.path)).status == 0
+
+
+def test_who_is_not_trusted_is_not_spoken_to(
+    bench: Bench, certified: tuple[Authority, tuple[str, ...]]
+) -> None:
+    _, shown = certified
+    url = bench.serve(*shown).replace("http:", "https:")
+    few = (*GET, "--max-requests", "3", "--duration", "60")
+    run = bench.load(url, *few)
+    assert run.summary["failures"] == {"unreachable": 3}
+    assert {line["detail"] for line in run.failures} == {"TLS: CERTIFICATE_VERIFY_FAILED"}
+    assert bench.load(url, *few, "--insecure").status == 0
+
+
 def test_reports(bench: Bench) -> None:
     url = bench.serve("--fault", "reset_before", "--on", "20", "--delay", "0.005")
     bench.begin(url, *GET, *POST, "--count-file", str(bench.count_file))
@@ -444,7 +522,9 @@ def test_reports(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--url", "https://localhost"), "TLS is not spoken here"),
+        (("--url", "ftp://localhost"), "want http://host[:port][/base], or https://"),
+        (("--url", "https://localhost", "--tls-ca", "/nowhere"), "--tls-ca /nowhere: No such file"),
+        (("--url", "http://localhost", "--get", "/", "--end-with", "0"), "--end-with 0: want a process id"),
         (("--url", "http://192.0.2.300"), "cannot resolve"),
         (
             ("--url", "http://8.8.8.8"),

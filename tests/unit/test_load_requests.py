@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -26,7 +27,8 @@ from mooring_load.kinds import (
 )
 from mooring_load.outcome import RequestFailedError
 from mooring_load.pacing import Budget, OpenLoop
-from mooring_load.target import resolve
+from mooring_load.target import Target, resolve
+from mooring_load.tls import context
 from mooring_load.usage import UsageError
 
 
@@ -105,13 +107,17 @@ def test_a_wrong_header_is_named(line: str) -> None:
     check_header("--header", "X-Auth-Token: abc 123")
 
 
+def found(url: str, *allowed: str) -> Target:
+    return resolve(url, None, frozenset(allowed), lambda: context(None, insecure=True))
+
+
 def test_only_ones_own_machines_are_loaded() -> None:
-    assert resolve("http://127.0.0.1:9001/api/", None, frozenset()).base == "/api"
-    assert resolve("http://10.1.2.3", None, frozenset()).address == ("10.1.2.3", 80)
-    assert resolve("http://[::1]:81", None, frozenset()).host == "[::1]:81"
+    assert found("http://127.0.0.1:9001/api/").base == "/api"
+    assert found("http://10.1.2.3").address == ("10.1.2.3", 80)
+    assert found("http://[::1]:81").host == "[::1]:81"
     with pytest.raises(UsageError, match=r"93\.184\.215\.14 is a public address"):
-        resolve("http://93.184.215.14", None, frozenset())
-    assert resolve("http://93.184.215.14:81", None, frozenset(["93.184.215.14"])).address[1] == 81
+        found("http://93.184.215.14")
+    assert found("http://93.184.215.14:81", "93.184.215.14").address[1] == 81
     for url in (
         "http://localhost:99999",
         "ftp://localhost",
@@ -120,7 +126,16 @@ def test_only_ones_own_machines_are_loaded() -> None:
         "http://a@localhost",
     ):
         with pytest.raises(UsageError, match="--url"):
-            resolve(url, None, frozenset())
+            found(url)
+
+
+def test_tls_is_spoken_where_the_url_says_so(tmp_path: Path) -> None:
+    assert found("http://127.0.0.1").tls is None
+    secured = found("https://127.0.0.1")
+    assert secured.tls is not None
+    assert (secured.address, secured.name) == (("127.0.0.1", 443), "127.0.0.1")
+    with pytest.raises(UsageError, match=r"--tls-ca .*No such file"):
+        context(tmp_path / "missing", insecure=False)
 
 
 RESPONSES = [

@@ -8,21 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from mooring_load.answer import AnswerReader
+from mooring_load.causes import cause, check, class_of_connect
 from mooring_load.outcome import RequestFailedError
 from mooring_load.target import Target
 
 _RECEIVE: Final = 65536
 _FULL_BACKLOG_RETRY: Final = 0.005
-_OWN_LIMITS: Final = frozenset((errno.EADDRNOTAVAIL, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_REFUSALS: Final = frozenset((errno.ECONNREFUSED, errno.ENOENT))
-_RESETS: Final = frozenset((errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED))
 
 
 @dataclass(slots=True)
@@ -51,6 +49,7 @@ class Connection:
         self._unsent = b""
         self._writing = False
         self._send_error: OSError | None = None
+        self._pending: Callable[[], int] = int
         self.local_port: int | None = None
         self.served = 0
         self.ended: str | None = None
@@ -85,10 +84,13 @@ class Connection:
                 await self._waiter
                 self._loop.remove_writer(sock)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            _check(code)
+            check(code)
+            if self._target.tls is not None:
+                timer = timer or self._loop.call_at(deadline, self._expire, "connect")
+                sock = await self._secured(self._target.tls, sock)
         except OSError as error:
             self.close()
-            raise RequestFailedError(_class_of_connect(error), "connect", _text(error)) from None
+            raise RequestFailedError(class_of_connect(error), "connect", cause(error)) from None
         except RequestFailedError:
             self.close()
             raise
@@ -164,6 +166,30 @@ class Connection:
             self.local_port = sock.getsockname()[1]
         return code
 
+    async def _secured(self, tls: ssl.SSLContext, sock: socket.socket) -> socket.socket:
+        """Shake hands (RFC 8446 4) and return the socket to talk through from now on."""
+        self._socket = wrapped = tls.wrap_socket(
+            sock, server_hostname=self._target.name, do_handshake_on_connect=False
+        )
+        while True:
+            add = self._loop.add_reader
+            try:
+                wrapped.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except ssl.SSLWantWriteError:
+                add = self._loop.add_writer
+            else:
+                self._pending = wrapped.pending
+                return wrapped
+            self._waiter = self._loop.create_future()
+            add(wrapped, self._wake)
+            try:
+                await self._waiter
+            finally:
+                self._loop.remove_reader(wrapped)
+                self._loop.remove_writer(wrapped)
+
     def _send(self, data: bytes) -> None:
         """Send what the kernel takes, the rest when it takes more.
 
@@ -209,6 +235,11 @@ class Connection:
             self._waiter.set_exception(RequestFailedError("timeout", phase, "the time limit passed"))
 
     def _on_readable(self) -> None:
+        self._receive()
+        while self._pending() and self._socket is not None and not self.unasked:
+            self._receive()  # what TLS has deciphered already wakes no loop
+
+    def _receive(self) -> None:
         if self._socket is None:
             return
         try:
@@ -245,7 +276,7 @@ class Connection:
         if not waiting or answer.complete:
             self._wake()
         elif how == "reset" or (self._send_error is not None and not answer.received):
-            self._fail("reset", _text(error or self._send_error))
+            self._fail("reset", cause(error or self._send_error))
         elif answer.received:
             self._fail(
                 "short", f"EOF after {answer.size} bytes of the body" if answer.in_body else "EOF in the head"
@@ -260,24 +291,3 @@ class Connection:
 
 def _ignore() -> None:
     pass
-
-
-def _check(code: int) -> None:
-    if code:
-        raise OSError(code, os.strerror(code))
-
-
-def _class_of_connect(error: OSError) -> str:
-    if error.errno in _REFUSALS:
-        return "refused"
-    if error.errno in _OWN_LIMITS:
-        return "local"
-    if error.errno == errno.ETIMEDOUT:
-        return "timeout"
-    return "reset" if error.errno in _RESETS else "unreachable"
-
-
-def _text(error: OSError | None) -> str:
-    if error is None:
-        return "connection reset"
-    return f"{errno.errorcode.get(error.errno or 0, '?')}: {error.strerror}"

@@ -39,6 +39,13 @@ def check_path(path: Path) -> None:
         )
 
 
+def check_free(path: Path) -> None:
+    """Raise UsageError if another run listens there."""
+    with socket.socket(socket.AF_UNIX) as client:
+        if client.connect_ex(str(path)) == 0:
+            raise UsageError(f"--control {path}: another run listens there; stop it, or name another folder")
+
+
 class ControlServer:
     """The generator's side of the control socket. `handler` answers a line."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from mooring_load import control
+from mooring_load import control, tls
 from mooring_load.kind_options import add_kinds
 from mooring_load.kinds import Kind, check_header
 from mooring_load.target import Target, resolve
@@ -28,6 +28,7 @@ class RunOptions:
     control: Path
     duration: float
     max_requests: int
+    end_with: int | None
     new: int
     kept: int
     rate: float
@@ -44,11 +45,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `run`."""
     where = parser.add_argument_group("where to")
     where.add_argument(
-        "--url", required=True, help="http://host[:port][/base]; the base stands before every path"
+        "--url", required=True, help="http[s]://host[:port][/base]; the base stands before every path"
     )
     where.add_argument(
         "--unix-socket", metavar="PATH", help="connect here; the URL gives the Host header and the base"
     )
+    where.add_argument("--tls-ca", type=Path, metavar="FILE", help="trust these authorities (PEM) alone")
+    where.add_argument("--insecure", action="store_true", help="trust whatever certificate is shown")
     where.add_argument(
         "--allow", metavar="HOST", action="append", default=[], help="a public host that is yours"
     )
@@ -56,6 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     much.add_argument("--duration", type=float, metavar="S", help="seconds")
     much.add_argument(
         "--until-stopped", action="store_true", help="until `stop`, SIGTERM or SIGINT (2 hours at most)"
+    )
+    much.add_argument(
+        "--end-with", type=int, metavar="PID", help="end when this process has ended, at the latest"
     )
     much.add_argument(
         "--max-requests", type=int, metavar="N", default=MOST_REQUESTS, help="end after so many"
@@ -96,7 +102,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
     """Return the options of a run, or raise UsageError; makes the folder of the records."""
-    target = resolve(arguments.url, arguments.unix_socket, frozenset(arguments.allow))
+    target = resolve(
+        arguments.url,
+        arguments.unix_socket,
+        frozenset(arguments.allow),
+        lambda: tls.context(arguments.tls_ca, arguments.insecure),
+    )
     if (arguments.duration is None) != arguments.until_stopped:
         raise UsageError("say how long: either --duration SECONDS or --until-stopped")
     if not arguments.kinds:
@@ -112,10 +123,13 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         raise UsageError("--new and --kept are both 0: nobody would send anything")
     if arguments.rate and arguments.kept_pause:
         raise UsageError("--rate says when requests are due, so --kept-pause cannot: leave one of them out")
+    if arguments.end_with is not None and arguments.end_with < 1:
+        raise UsageError(f"--end-with {arguments.end_with}: want a process id")
     for option in ("id_header", "holder_header"):
         check_header(f"--{option.replace('_', '-')}", f"{getattr(arguments, option)}: x")
     control_path = arguments.control or arguments.out / "control.sock"
     control.check_path(control_path)
+    control.check_free(control_path)
     for kind in arguments.kinds:
         kind.prepare(target.host, target.base)
     arguments.out.mkdir(parents=True, exist_ok=True)
@@ -126,6 +140,7 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         control=control_path,
         duration=arguments.duration or UNTIL_STOPPED_AT_MOST,
         max_requests=arguments.max_requests,
+        end_with=arguments.end_with,
         new=arguments.new,
         kept=arguments.kept,
         rate=arguments.rate,

@@ -20,13 +20,17 @@ from mooring_load.kinds import in_turn
 from mooring_load.operations import MarkError
 from mooring_load.options import RunOptions
 from mooring_load.pacing import Budget, ClosedLoop, OpenLoop
+from mooring_load.parent import when_ended
 from mooring_load.recorder import POSTS, TICK, Recorder
 
 SUMMARY: Final = "summary.json"
 
 
 class Run:
-    """A run; it ends by its duration, its number of requests, SIGTERM, SIGINT, or `stop` on the socket."""
+    """A run; it ends by its duration, its number of requests, SIGTERM, SIGINT, or `stop` on the socket.
+
+    And with the process that it is told to end with, so that no load goes on when its operator was killed.
+    """
 
     def __init__(self, options: RunOptions) -> None:
         self._options = options
@@ -59,6 +63,8 @@ class Run:
         options = self._options
         for number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(number, self._budget.stop)
+        if options.end_with is not None:
+            when_ended(self._loop, options.end_with, self._budget.stop)
         gc.collect()
         gc.freeze()
         started_at = datetime.datetime.now(datetime.timezone.utc)

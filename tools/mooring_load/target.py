@@ -4,41 +4,53 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+import ssl
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from mooring_load.usage import UsageError
 
+PORTS: Final = {"http": 80, "https": 443}
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server to connect to, the Host header's value, and the base path of every request."""
+    """A server to connect to, the Host header's value, and the base path of every request.
+
+    `tls` is None where plain HTTP is spoken; else `name` is whose certificate is wanted.
+    """
 
     family: socket.AddressFamily
     address: Any
     host: str
     base: str
+    tls: ssl.SSLContext | None = None
+    name: str = ""
 
 
-def resolve(url: str, unix_socket: str | None, allowed: frozenset[str]) -> Target:
-    """Return the target of `url`, or of the unix socket with `url`'s Host and path.
+def resolve(
+    url: str, unix_socket: str | None, allowed: frozenset[str], tls: Callable[[], ssl.SSLContext]
+) -> Target:
+    """Return the target of `url`, or of the unix socket with `url`'s Host and path; `tls` makes what https needs.
 
     Only loopback and private addresses are accepted (RFC 1918, RFC 4193, link-local), and the hosts named in
     `allowed`: a load is for machines of one's own.
     """
     parts = urlsplit(url)
-    if parts.scheme != "http" or not parts.hostname:
-        raise UsageError(f"--url {url}: want http://host[:port][/base] (TLS is not spoken here)")
+    if parts.scheme not in PORTS or not parts.hostname:
+        raise UsageError(f"--url {url}: want http://host[:port][/base], or https://")
     if parts.query or parts.fragment or parts.username:
         raise UsageError(f"--url {url}: want no query, fragment or user; name paths with --get and --post")
     try:
-        port = parts.port or 80
+        port = parts.port or PORTS[parts.scheme]
     except ValueError as error:
         raise UsageError(f"--url {url}: {error}") from None
     base = parts.path.rstrip("/")
+    secured = (tls() if parts.scheme == "https" else None, parts.hostname)
     if unix_socket:
-        return Target(socket.AF_UNIX, unix_socket, parts.netloc, base)
+        return Target(socket.AF_UNIX, unix_socket, parts.netloc, base, *secured)
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -49,4 +61,4 @@ def resolve(url: str, unix_socket: str | None, allowed: frozenset[str]) -> Targe
             f"--url {url}: {address[0]} is a public address. If the machine is yours, say so: "
             f"--allow {parts.hostname}"
         )
-    return Target(family, address, parts.netloc, base)
+    return Target(family, address, parts.netloc, base, *secured)
