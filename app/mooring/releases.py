@@ -1,7 +1,8 @@
-"""The releases of an instance: list them, and prune what no rollback needs.
+"""The releases of an instance: list them, prune what no rollback needs, take back what a proof has built.
 
     python -m mooring.releases list --home /var/lib/mooring/instances/multicloud
     python -m mooring.releases prune --home … --keep 5
+    python -m mooring.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
 
 A release that is live, or was live before (`live.json` names both), is never pruned. Standard library alone.
 Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's.
@@ -58,7 +59,23 @@ def prune(home: Path, keep: int) -> list[str]:
     known = releases(home)
     protected = [each["release"] for each in known if each["role"]]
     others = [each["release"] for each in known if not each["role"]]
-    kept = {*protected, *others[: max(0, keep - len(protected))]}
+    return _remove_all_but(home, {*protected, *others[: max(0, keep - len(protected))]})
+
+
+def restore(home: Path, previous: str, known: set[str]) -> list[str]:
+    """Name the release before the live one ("": none), and remove those that are not known; see `prune`.
+
+    To be called under the instance's lock. The live release stays in any case.
+    """
+    state = {**live(home), "previous": previous}
+    draft = home / "live.json.partial"
+    draft.write_text(json.dumps(state, indent=4) + "\n")
+    draft.chmod(0o644)
+    draft.rename(home / "live.json")
+    return _remove_all_but(home, {*known, state["release"], previous})
+
+
+def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
     doomed = [path for path in (home / "releases").iterdir() if path.name not in kept]
     used = {os.path.realpath(home / "releases" / release / "venv") for release in kept}
     doomed += [path for path in (home / "venvs").iterdir() if os.path.realpath(path) not in used]
@@ -70,16 +87,20 @@ def prune(home: Path, keep: int) -> list[str]:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["list", "prune"])
+    parser.add_argument("command", choices=["list", "prune", "restore"])
     parser.add_argument("--home", required=True, type=Path, help="the instance's folder")
     parser.add_argument("--keep", type=int, default=5, help="releases that stay, the live one included")
+    parser.add_argument("--previous", default="", help="the release before the live one")
+    parser.add_argument("--known", nargs="*", default=[], help="releases that stay")
     options = parser.parse_args(arguments)
     try:
-        answer: Any = (
-            releases(options.home)
-            if options.command == "list"
-            else {"removed": prune(options.home, options.keep)}
-        )
+        answer: Any
+        if options.command == "list":
+            answer = releases(options.home)
+        elif options.command == "prune":
+            answer = {"removed": prune(options.home, options.keep)}
+        else:
+            answer = {"removed": restore(options.home, options.previous, set(options.known))}
     except NoInstanceError as error:
         sys.stderr.write(f"mooring.releases: {error}\n")
         return 1

@@ -35,7 +35,7 @@ def settled(stage: Stage) -> None:
 
 def told(stage: Stage, found: list[dict[str, Any]]) -> str:
     """Tell of failures, for an assertion's message."""
-    return f"{len(found)} requests have failed:\n{stage.generator.tell(stage.server_log)}"
+    return f"{len(found)} requests have failed:\n{stage.tell()}"
 
 
 def holder(failure: dict[str, Any]) -> int | None:

@@ -443,7 +443,12 @@ def test_a_run_leaves_another_run_s_folder_alone(bench: Bench) -> None:
     until(lambda: bench.state()["requests"], "traffic flows")
     second = tool("run", "--url", url, *GET, "--out", str(bench.out), "--duration", "1")
     assert (second.returncode, second.stdout) == (2, "")
-    assert "another run listens there" in second.stderr
+    assert "another run writes there" in second.stderr
+    other = str(bench.folder / "other")
+    third = tool(
+        "run", "--url", url, *GET, "--out", other, "--control", str(bench.control), "--duration", "1"
+    )
+    assert "another run listens there" in third.stderr
     assert bench.stop().status == 0
 
 

@@ -13,9 +13,13 @@ from typing import Any
 
 from mooring_load import control, report
 from tests.deploy.conftest import REPOSITORY
+from tests.load.witnesses import Life, between, lives
 
 ANSWER_WITHIN = 60.0
 """Seconds that the generator has to answer, and to end its run."""
+AROUND = 2.0
+"""Seconds before and after failures of which the logs are quoted."""
+MOST_TOLD = 20
 
 
 class Generator:
@@ -67,37 +71,37 @@ class Generator:
         """Return what has failed so far (it is written down every 100 ms)."""
         return report.load_failures(self.out)
 
-    def tell(self, server_log: Path, skip: int = 0) -> str:
-        """Tell of each failure what it was, when, and who held it; and what supervisord did around that time.
+    def tell(self, server_log: Path, worker_logs: Path, skip: int = 0) -> str:
+        """Tell of each failure what it was, when, and who held it; and what the logs say of that time.
 
-        `skip`: failures told before.
+        `worker_logs`: their folder. `skip`: failures told before.
         """
-        failures = self.failures()[skip : skip + 20]
-        lines = [f"{report.describe(failure)}\n    {self._holder(failure)}" for failure in failures]
+        failures = self.failures()[skip : skip + MOST_TOLD]
+        everyone = lives(server_log)
+        lines = [f"{report.describe(failure)}\n    {self._holder(failure, everyone)}" for failure in failures]
         if failures:
-            first, last = failures[0]["started"] - 2, failures[-1]["time"] + 2
-            said = _log_between(server_log, self._began + first, self._began + last)
-            lines += [f"supervisord's log from {first:.1f} s to {last:.1f} s:", *said]
+            first, last = failures[0]["started"] - AROUND, failures[-1]["time"] + AROUND
+            for log in (server_log, *sorted(worker_logs.glob("*.err.log"))):
+                said = between(log, self._began + first, self._began + last)
+                if said:
+                    lines += [
+                        f"{log.name} from {first:.1f} s to {last:.1f} s:",
+                        *(f"    {line}" for line in said),
+                    ]
         return "\n".join(lines)
 
-    def _holder(self, failure: dict[str, Any]) -> str:
-        if not failure["holder"]:
-            return "held by: nobody is known, the connection had never carried an answer"
-        pid = failure["holder"].split("/")[0]
-        return f"held by: pid {pid}, {self.holders.get(pid, 'a process that came and went in an operation')}"
+    def _holder(self, failure: dict[str, Any], everyone: list[Life]) -> str:
+        start, end = self._began + failure["started"], self._began + failure["time"]
+        there = [life for life in everyone if life.start <= end and (life.end is None or life.end >= start)]
+        if failure["holder"]:
+            return f"held by: {self._named(int(failure['holder'].split('/')[0]))}"
+        if failure["phase"] == "connect":
+            return "held by: nobody, it was not connected"
+        could = [self._named(life.pid) for life in there if not life.name.endswith("-bootstrap")]
+        return f"held by: one of these, as the connection had never carried an answer: {'; '.join(could)}"
 
-
-def _log_between(path: Path, start: float, end: float) -> list[str]:
-    """Return the lines of supervisord's log between two times (of the wall clock, seconds)."""
-    found = []
-    for line in path.read_text(errors="replace").splitlines():
-        try:
-            when = time.mktime(time.strptime(line[:19], "%Y-%m-%d %H:%M:%S"))
-        except ValueError:
-            continue  # the continuation of a line of several
-        if start - 1 <= when <= end + 1:
-            found.append(f"    {line}")
-    return found[-60:]
+    def _named(self, pid: int) -> str:
+        return f"pid {pid}, {self.holders.get(str(pid), 'a process that came and went in an operation')}"
 
 
 def wrong(summary: dict[str, Any]) -> dict[str, int]:

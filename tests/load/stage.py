@@ -84,6 +84,10 @@ class Stage(Site):
         )
         assert done.returncode == 0, done.stderr
 
+    def tell(self, skip: int = 0) -> str:
+        """Tell of the failures, but for the first `skip`: what, when, held by whom, and what the logs say."""
+        return self.generator.tell(self.server_log, self.home / "log", skip)
+
     @contextmanager
     def under_load(self, name: str) -> Iterator[None]:
         """Mark an operation, and fail if a request has failed by its end."""
@@ -95,7 +99,7 @@ class Stage(Site):
         state = self.generator.state()
         if state["failed"] > failed:
             self.until(lambda: len(self.generator.failures()) > failed, 10)
-            told = self.generator.tell(self.server_log, failed)
+            told = self.tell(failed)
             raise AssertionError(f"{state['failed'] - failed} requests have failed:\n{told}")
 
 

@@ -144,7 +144,7 @@ def test_nothing_failed_was_lost_doubled_or_refused(stage: Stage) -> None:
     stage.until(lambda: stage.generator.state()["requests"] >= LEAST_REQUESTS, LEAST_REQUESTS / RATE + 60)
     summary = stage.generator.stop()
     print(table(summary))
-    assert not wrong(summary), f"{wrong(summary)}\n{stage.generator.tell(stage.server_log)}"
+    assert not wrong(summary), f"{wrong(summary)}\n{stage.tell()}"
     assert summary["requests"] >= LEAST_REQUESTS
     assert summary["ledger"]["posts"] == summary["ledger"]["counted"] > 0
     assert {operation["name"] for operation in summary["operations"]} == {name for name, _ in OPERATIONS}

@@ -66,3 +66,25 @@ def test_list_tells_what_each_is(home: Path) -> None:
 def test_a_folder_that_is_no_instance_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert releases.main(["list", "--home", str(tmp_path)]) == 1
     assert "no live.json" in capsys.readouterr().err
+
+
+def test_what_a_proof_has_built_goes_and_the_release_before_is_again_what_it_was(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "live.json").write_text(json.dumps({"colour": "green", "release": "r1", "previous": "r5"}))
+    words = ["restore", "--home", str(home), "--previous", "r0", "--known", "r0", "r1", "r2"]
+    assert releases.main(words) == 0
+    assert json.loads(capsys.readouterr().out)["removed"] == [
+        "releases/r3",
+        "releases/r4",
+        "releases/r5",
+        "venvs/v2",
+    ]
+    assert releases.live(home) == {"colour": "green", "release": "r1", "previous": "r0"}
+    assert (home / "live.json").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_live_release_stays_though_nobody_knows_it(home: Path) -> None:
+    releases.restore(home, "", set())
+    assert names(home, "releases") == ["r1"]
+    assert releases.live(home)["previous"] == ""

@@ -100,7 +100,9 @@ async def _execute(chosen: options.RunOptions) -> dict[str, object]:
 
 
 def _mark(arguments: argparse.Namespace, _: list[str]) -> int:
-    control.ask(arguments.control, f"mark {arguments.name} {arguments.edge}", arguments.wait, ANSWER_WITHIN)
+    words = f"mark {arguments.name} {arguments.edge}"
+    answer = control.ask(arguments.control, words, arguments.wait, ANSWER_WITHIN)
+    sys.stdout.write(json.dumps(answer) + "\n")
     return 0
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -129,10 +131,10 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         check_header(f"--{option.replace('_', '-')}", f"{getattr(arguments, option)}: x")
     control_path = arguments.control or arguments.out / "control.sock"
     control.check_path(control_path)
-    control.check_free(control_path)
     for kind in arguments.kinds:
         kind.prepare(target.host, target.base)
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    _take(arguments.out)
+    control.check_free(control_path)
     return RunOptions(
         target=target,
         kinds=arguments.kinds,
@@ -152,3 +154,14 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         count_files=arguments.count_file,
         command=command,
     )
+
+
+def _take(folder: Path) -> None:
+    """Make the folder, and keep other runs out of it until this process ends; UsageError if one is in it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        fcntl.flock(os.open(folder, os.O_RDONLY | os.O_CLOEXEC), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"--out {folder}: another run writes there; stop it, or name another folder"
+        ) from None
