@@ -47,8 +47,10 @@ class Site:
         command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *arguments]
         if not knobs.pop("alone", False):  # "alone": the inventory on the command line says all
             # A file, as users keep secrets: Ansible's -vvv shows the command line.
-            (self.root.parent / "knobs.json").write_text(json.dumps(values))
-            command += ["-e", f"@{self.root.parent / 'knobs.json'}"]
+            # One for each instance, as two may be deployed at once.
+            said = self.root.parent / f"{values.get('api_name', 'knobs')}.json"
+            said.write_text(json.dumps(values))
+            command += ["-e", f"@{said}"]
         environment = {
             **os.environ,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),

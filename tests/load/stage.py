@@ -6,6 +6,7 @@ import contextlib
 import http.client
 import json
 import shutil
+import ssl
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -24,13 +25,23 @@ RATE = 250
 
 @dataclass
 class Stage(Site):
-    """A mooring_root of its own with the instance `counting`; `knobs` are what the operator's inventory says."""
+    """An instance with its load; `knobs` are what the operator's inventory says."""
 
     generator: Generator = field(init=False)
+    neighbours: list[Stage] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return str(self.knobs["api_name"])
 
     @property
     def home(self) -> Path:
-        return self.root / "instances" / NAME
+        return self.root / "instances" / self.name
+
+    @property
+    def counted(self) -> Path:
+        """The file in which the application counts."""
+        return Path(self.knobs["app_environment"]["LOAD_COUNT_FILE"])
 
     @property
     def source(self) -> Path:
@@ -39,6 +50,11 @@ class Stage(Site):
     @property
     def server_log(self) -> Path:
         return self.root / "supervisor/log/supervisord.log"
+
+    @property
+    def stream_end(self) -> Path:
+        """The file whose being there ends the downloads of /stream."""
+        return Path(f"{self.counted}.end")
 
     def change(self, **knobs: Any) -> str:
         """Change the inventory for good, and deploy."""
@@ -52,12 +68,20 @@ class Stage(Site):
 
     def workers(self) -> dict[str, int]:
         """Map each running worker to its pid."""
-        return {name: pid for name, pid in self.pids().items() if not name.endswith("bootstrap")}
+        group = f"{self.name}-{self.live()['colour']}:"
+        return {name: pid for name, pid in self.pids().items() if name.startswith(group)}
+
+    def connection(self) -> http.client.HTTPConnection:
+        """Return a connection to the port, not open yet."""
+        host = "::1" if ":" in self.knobs["bind"] else "127.0.0.1"
+        if "MOORING_TLS_CERT" not in self.knobs.get("worker_settings", {}):
+            return http.client.HTTPConnection(host, self.port, timeout=60)
+        anyone = ssl._create_unverified_context()  # noqa: S323 - our own, of a throw-away authority
+        return http.client.HTTPSConnection(host, self.port, timeout=60, context=anyone)
 
     def get(self, path: str) -> str:
         """Ask through the port; the body of an answer with status 200."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-        with contextlib.closing(connection):
+        with contextlib.closing(self.connection()) as connection:
             connection.request("GET", path)
             response = connection.getresponse()
             body = response.read().decode()
@@ -73,7 +97,7 @@ class Stage(Site):
         """Wait until every worker of the live release is ready."""
         live, home = self.live(), self.root / "supervisor"
         words = ["--server", f"unix://{home}/run/supervisor.sock", "--run-dir", str(self.home / "run")]
-        words += ["gate", "--instance", NAME, "--colour", live["colour"], "--release", live["release"]]
+        words += ["gate", "--instance", self.name, "--colour", live["colour"], "--release", live["release"]]
         words += ["--workers", str(self.manifest()["workers"]), "--timeout", "60"]
         done = subprocess.run(
             [home / "venv/bin/python", "-m", "mooring.control", *words],
@@ -102,6 +126,25 @@ class Stage(Site):
             told = self.tell(failed)
             raise AssertionError(f"{state['failed'] - failed} requests have failed:\n{told}")
 
+    def put_load(self, url: str, *options: str) -> None:
+        """Put load on it, counted, with `options` of the generator."""
+        out = self.root.parent / f"out-{self.name}"
+        counting = ("--counting", "--count-file", str(self.counted))
+        self.generator = Generator(out, url, *counting, *options)
+
+    def remove(self) -> None:
+        """End the load, and remove the instance."""
+        if hasattr(self, "generator"):
+            self.generator.end()
+        removed = self.run("playbooks/remove.yml")
+        assert removed.returncode == 0, removed.stdout
+
+    def beside(self, name: str, **knobs: Any) -> Stage:
+        """Return another instance for the same supervisord, not deployed yet, with some other knobs."""
+        environment = {"LOAD_COUNT_FILE": str(_count_file(self.root.parent, name))}
+        own = {"api_name": name, "app_environment": environment}
+        return Stage(root=self.root, port=free_port(), knobs={**self.knobs, **own, **knobs})
+
 
 @contextmanager
 def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
@@ -109,9 +152,6 @@ def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
     # Not tmp_path: a folder of root's own (mode 0700) would hide the deployment from its service user.
     folder = Path(tempfile.mkdtemp(prefix="mooring-load-"))
     folder.chmod(0o755)
-    counted = folder / "counted"
-    counted.touch()
-    counted.chmod(0o666)  # the service user writes it
     stage = Stage(root=folder / "site", port=free_port())
     shutil.copytree(Path(__file__).parent / "site", stage.source)
     (stage.source / "mooring_load").mkdir()
@@ -128,20 +168,35 @@ def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
             "pecan": "counting.pecan_entry:make_app()",
         },
         "smoke_path": "/",
-        "app_environment": {"LOAD_COUNT_FILE": str(counted)},
-        "drain_timeout": 15,
+        "app_environment": {"LOAD_COUNT_FILE": str(_count_file(folder, NAME))},
+        "drain_timeout": 60,  # for the long exchanges; a drain ends when there is nothing left to finish
         "supervisorctl_conf": "",
         "companions": {},
         **knobs,
     }
     try:
         stage.deploy()
-        stage.generator = Generator(folder / "out", f"http://127.0.0.1:{stage.port}", counted, *options)
-        try:
-            yield stage
-        finally:
-            stage.generator.end()
+        stage.put_load(f"http://127.0.0.1:{stage.port}", *options)
+        yield stage
     finally:
-        removed = stage.run("playbooks/remove.yml")
-        assert removed.returncode == 0, removed.stdout
+        for each in (*stage.neighbours, stage):
+            each.remove()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def same(before: dict[str, int], after: dict[str, int]) -> set[str]:
+    """Return the processes that have kept their pid."""
+    return {name for name in before if after.get(name) == before[name]}
+
+
+def all_replaced(before: dict[str, int], after: dict[str, int]) -> None:
+    """Check that there are the same processes, each with another pid."""
+    assert after.keys() == before.keys()
+    assert not same(before, after)
+
+
+def _count_file(folder: Path, name: str) -> Path:
+    path = folder / f"counted-{name}"
+    path.touch()
+    path.chmod(0o666)  # the service user writes it
+    return path

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
+
+import pytest
 
 from tests.load.generator import wrong
 from tests.load.stage import Stage
@@ -28,14 +31,14 @@ SKIPPED = [
 
 
 def test_it_proves_and_leaves_what_was_live(stage: Stage, tmp_path: Path) -> None:
-    before = stage.live()
+    before, releases = stage.live(), set((stage.home / "releases").iterdir())
     done = stage.run(
         "playbooks/prove.yml",
         prove_skip=SKIPPED,
         prove_report=str(tmp_path / "proof"),
         prove_post_path="/count",
         prove_post_answer="%(id)s",
-        prove_count_file=str(stage.root.parent / "counted"),
+        prove_count_file=str(stage.counted),
     )
     assert done.returncode == 0, done.stdout
     summary = json.loads((tmp_path / "proof/summary.json").read_text())
@@ -43,8 +46,10 @@ def test_it_proves_and_leaves_what_was_live(stage: Stage, tmp_path: Path) -> Non
     assert not wrong(summary)
     assert summary["ledger"]["posts"] == summary["ledger"]["counted"] > 0
     assert "No request failed." in (tmp_path / "proof/report.html").read_text()
-    assert "rolling restart" in done.stdout
-    assert stage.live()["release"] == before["release"]
+    assert "1 of 3, rolling restart: done in" in done.stdout
+    after = stage.live()
+    assert (after["release"], after["previous"]) == (before["release"], before["previous"])
+    assert set((stage.home / "releases").iterdir()) == releases
 
 
 def test_it_fails_when_a_request_is_answered_wrongly(stage: Stage, tmp_path: Path) -> None:
@@ -53,6 +58,38 @@ def test_it_fails_when_a_request_is_answered_wrongly(stage: Stage, tmp_path: Pat
     wanted = {"prove_post_path": "/count", "prove_post_answer": "another answer", "prove_skip": skipped}
     assert "Requests have failed" in stage.refused("playbooks/prove.yml", prove_report=str(out), **wanted)
     assert json.loads((out / "summary.json").read_text())["failures"].keys() == {"body"}
+
+
+def test_a_proof_that_is_killed_ends_its_load_and_leaves_nothing_behind(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="t-") as folder:  # a short path: a unix socket stands in there
+        monkeypatch.setenv("TMPDIR", folder)
+        out = tmp_path / "proof"
+        proof = stage.start("playbooks/prove.yml", prove_skip=SKIPPED, prove_report=str(out))
+        stage.until(
+            lambda: list(Path(folder).glob("mooring-prove-*/control.sock")) or proof.poll() is not None, 120
+        )
+        assert proof.poll() is None, proof.communicate()[0]
+        proof.kill()
+        proof.communicate()
+        stage.until((out / "summary.json").exists, 60)  # the load has ended
+        stage.until(lambda: not list(Path(folder).glob("mooring-prove-*")), 60)
+    # The operation that was under way goes to its end, under its own lock; then the site is as it is wanted again.
+    stage.until(lambda: stage.run("deploy.yml").returncode == 0, 300)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"prove_rate": 0}, "prove_rate is 0. Write a whole number from 1 to 5000"),
+        ({"prove_skip": ["rollbck"]}, "prove_skip has rollbck, which is no operation of this proof"),
+        ({"prove_post_body": "100%"}, 'prove_post_body is "100%". Write %(id)s'),
+        ({"prove_url": "http://127.0.0.1:1"}, "there is no answer with status 200"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(stage: Stage, wrong: dict[str, object], words: str) -> None:
+    assert words in stage.refused("playbooks/prove.yml", **wrong)
 
 
 def test_it_refuses_to_prove_what_is_not_live(stage: Stage) -> None:

@@ -7,7 +7,7 @@ import secrets
 import django
 from django.conf import settings
 from django.core.handlers.wsgi import WSGIHandler
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import path
 
 from counting import answers, breakage
@@ -31,7 +31,16 @@ def _version(_request: HttpRequest) -> HttpResponse:
     return _plain(answers.version("django"))
 
 
-urlpatterns = [path("", _smoke), path("count", _count), path("version", _version)]
+def _stream(_request: HttpRequest) -> StreamingHttpResponse:
+    return StreamingHttpResponse(answers.ticks(), content_type="text/plain")
+
+
+urlpatterns = [
+    path("", _smoke),
+    path("count", _count),
+    path("stream", _stream),
+    path("version", _version),
+]
 settings.configure(ALLOWED_HOSTS=["127.0.0.1"], ROOT_URLCONF=__name__, SECRET_KEY=secrets.token_urlsafe(50))
 django.setup(set_prefix=False)
 application = WSGIHandler()

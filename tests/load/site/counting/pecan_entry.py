@@ -25,6 +25,11 @@ class Root:
         return self._plain(answers.counted(pecan.request.body))
 
     @pecan.expose(content_type="text/plain")  # type: ignore[untyped-decorator]
+    def stream(self) -> pecan.Response:
+        """Send lines until it is told to end."""
+        return pecan.Response(app_iter=answers.ticks(), content_type="text/plain", charset="utf-8")
+
+    @pecan.expose(content_type="text/plain")  # type: ignore[untyped-decorator]
     def version(self) -> str:
         """Tell which code answers."""
         return self._plain(answers.version("pecan"))
