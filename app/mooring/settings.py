@@ -278,7 +278,7 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
     return found
 
 
-def _secrets(path: Path) -> dict[str, str]:
+def read_secrets(path: Path) -> dict[str, str]:
     """Read the secrets. WrongSettingsError never shows what is in the file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -304,7 +304,7 @@ def load_or_exit(environ: MutableMapping[str, str], process: str) -> Settings:
     try:
         config = load(environ)
         if config.secrets_file is not None:
-            environ.update(_secrets(config.secrets_file))
+            environ.update(read_secrets(config.secrets_file))
     except WrongSettingsError as error:
         for problem in error.problems:
             sys.stderr.write(f"{process}: {problem}\n")

@@ -117,6 +117,11 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"mooring_root": "/proc/mooring"}, "another folder by mooring_root"),
     ({"mooring_root": "/tmp/" + "long" * 30}, "a unix socket's path at most"),
     ({"releases_kept": 1}, "releases_kept is"),
+    ({"hooks_before": [{"name": "migrate", "command": "one string"}]}, "hooks_before or hooks_after has"),
+    (
+        {"hooks_after": [{"name": "announce", "command": ["true"], "on": "moon"}]},
+        "hooks_before or hooks_after has",
+    ),
 ]
 
 

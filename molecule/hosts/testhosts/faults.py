@@ -44,8 +44,23 @@ def thaw(host: Host, _folder: Path) -> None:
     podman("unpause", host.container)
 
 
+def hangup(host: Host, folder: Path) -> None:
+    """End ssh: open connections are cut, new ones are refused; all else on the host goes on."""
+    podman("exec", host.container, "sh", "-c", "systemctl stop ssh.socket ssh.service; pkill sshd || true")
+    ssh.end_connections(record.run_id(folder))
+
+
+def answer(host: Host, folder: Path) -> None:
+    """Start ssh again, in the way in which the distribution starts it."""
+    started = (
+        "systemctl is-enabled --quiet ssh.socket && systemctl start ssh.socket || systemctl start ssh.service"
+    )
+    podman("exec", host.container, "sh", "-c", started)
+    waiting.until_up([host], folder)
+
+
 FAULTS: dict[str, Callable[[Host, Path], None]] = {
-    each.__name__: each for each in (lose, restore, cut, join, freeze, thaw)
+    each.__name__: each for each in (lose, restore, cut, join, freeze, thaw, hangup, answer)
 }
 
 

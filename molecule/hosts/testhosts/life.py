@@ -69,7 +69,8 @@ def _make_container(host: Host, of: image.Image, network: str, run: str) -> None
     """Make one container, not started.
 
     CAP_SYS_ADMIN: without it systemd silently leaves out the sandboxing of units (ProtectSystem=, PrivateTmp= …),
-    and a hardened unit would be tested that is none. Restart always, fixed addresses: `reboot` inside is a reboot.
+    and a hardened unit would be tested that is none. CAP_SYS_PTRACE: a machine's root may read in /proc what every
+    process has open. Restart always, fixed addresses: `reboot` inside is a reboot.
     """
     podman(
         "create",
@@ -90,7 +91,7 @@ def _make_container(host: Host, of: image.Image, network: str, run: str) -> None
         "--mac-address",
         host.mac_address,
         "--systemd=always",
-        "--cap-add=SYS_ADMIN",
+        "--cap-add=SYS_ADMIN,SYS_PTRACE",
         "--restart=always",
         of.name,
     )

@@ -140,6 +140,16 @@ def test_a_frozen_host_accepts_and_says_nothing(run):
     assert banner(b.address) == b"SSH-"
 
 
+def test_a_host_whose_ssh_has_ended_goes_on(run):
+    b = record.find(run.folder, "b")
+    before = run.boot("b")
+    assert run.hosts("hangup", "b") == 0
+    with pytest.raises(ConnectionRefusedError):
+        banner(b.address)
+    assert run.hosts("answer", "b") == 0
+    assert run.boot("b") == before
+
+
 def test_a_host_with_a_failed_unit_is_not_up_and_says_which(run, capsys):
     unit = "[Service]\\nExecStart=/bin/false\\n[Install]\\nWantedBy=multi-user.target\\n"
     run.ssh(

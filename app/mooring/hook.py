@@ -1,0 +1,67 @@
+"""A hook: a command of the inventory's around a switch, with what a release's own processes have.
+
+    python -m mooring.hook --release /var/lib/mooring/instances/multicloud/releases/ID --user mooring -- python -m mysite.migrate
+
+runs it in the release's folder, as that user, with the release's virtualenv first on the PATH, its environment and its
+secrets (so that they stand neither on a command line nor in Ansible's output), and MOORING_INSTANCE, MOORING_RELEASE and
+MOORING_FRAMEWORK. The exit status is the command's own; 1 with a sentence on stderr when it can't be started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import pwd
+import sys
+from pathlib import Path
+
+from mooring import settings
+
+
+def environment_of(release: Path) -> dict[str, str]:
+    """Compose what a command of this release finds in its environment, on top of our own."""
+    manifest = json.loads((release / "release.json").read_text(encoding="utf-8"))
+    secrets = release / "secrets.json"
+    return {
+        **os.environ,
+        "PATH": f"{release}/venv/bin:{os.environ.get('PATH', os.defpath)}",
+        "MOORING_INSTANCE": manifest["instance"],
+        "MOORING_RELEASE": release.name,
+        "MOORING_FRAMEWORK": manifest["framework"],
+        **{name: str(value) for name, value in manifest["environment"].items()},
+        **(settings.read_secrets(secrets) if secrets.exists() else {}),
+    }
+
+
+def become(name: str) -> None:
+    """Become that user for good, with its groups; somebody who is not root stays who he is."""
+    if os.geteuid() != 0:
+        return
+    user = pwd.getpwnam(name)
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setgid(user.pw_gid)
+    os.setuid(user.pw_uid)
+
+
+def main() -> int:
+    """Replace this process by the command."""
+    parser = argparse.ArgumentParser(prog="mooring.hook", description="Run a command as a release would.")
+    parser.add_argument("--release", required=True, type=Path, help="the release's folder")
+    parser.add_argument("--user", required=True, help="whom to run it as, if we are root")
+    parser.add_argument("command", nargs="+", help="the command, after --")
+    options = parser.parse_args()
+    try:
+        environment = environment_of(options.release)
+        become(options.user)
+        os.chdir(options.release)
+        os.execvpe(options.command[0], options.command, environment)  # noqa: S606 - the inventory's own command
+    except settings.WrongSettingsError as error:
+        sys.stderr.write("\n".join(error.problems) + "\n")
+    except OSError as error:
+        sys.stderr.write(f"{options.command[0]} cannot be run in {options.release}: {error.strerror}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
