@@ -70,10 +70,18 @@ test-faults: $(VENV)/.installed ## Kill, stop, starve and interrupt under load (
 prove: $(VENV)/.installed ## Prove on what `make deploy` has deployed that no request fails; writes build/prove
 	@ansible-playbook playbooks/prove.yml $(ARGS)
 
+# molecule names a scenario's folder after the clone's own folder: below one ANSIBLE_HOME, two clones of one name would share it.
+molecule test-hosts: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+
 .PHONY: molecule
 molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
 	@molecule test -s default
 	@molecule test -s pecan
+
+.PHONY: test-hosts
+test-hosts: $(VENV)/.installed ## Deploy to hosts with systemd, one and then a cluster with a balancer (root; Debian or Ubuntu)
+	@molecule test -s systemd
+	@molecule test -s cluster
 
 .PHONY: parity
 parity: $(VENV)/.installed ## Compare two servers of the API: make parity ARGS="http://one:9001 http://two:9001"

@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import pwd
+import shutil
 import sys
 from pathlib import Path
 
@@ -55,7 +56,10 @@ def main() -> int:
         environment = environment_of(options.release)
         become(options.user)
         os.chdir(options.release)
-        os.execvpe(options.command[0], options.command, environment)  # noqa: S606 - the inventory's own command
+        program = shutil.which(options.command[0], path=environment["PATH"])
+        if program is None:
+            raise FileNotFoundError(None, "there is no such command")
+        os.execve(program, options.command, environment)  # noqa: S606 - the inventory's own command
     except settings.WrongSettingsError as error:
         sys.stderr.write("\n".join(error.problems) + "\n")
     except OSError as error:

@@ -84,4 +84,4 @@ def test_a_command_that_is_not_there_is_told(site: Site) -> None:
         app_environment={"GREETING": "never"},
     )
     assert "no-such-command cannot be run in" in output
-    assert "No such file or directory" in output
+    assert "there is no such command" in output
