@@ -1,4 +1,6 @@
-"""Looks at the command lines of all processes for a text, again and again: watch.py FILE-WITH-THE-TEXT FOLDER
+"""Looks at the command lines of all processes for a text, again and again.
+
+    watch.py FILE-WITH-THE-TEXT FOLDER
 
 Writes `FOLDER/started` when it looks, `FOLDER/found` with each command line that has the text, and ends when `FOLDER/stop`
 is there, or after ten minutes. Its own command line names the file alone.
@@ -12,15 +14,12 @@ LIMIT = 600  # seconds
 PAUSE = 0.005  # seconds between two looks: a command that lives shorter may be missed
 
 
-def command_lines() -> list[bytes]:
-    """Return the command lines of all processes that there are."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            found.append(path.read_bytes())
-        except OSError:  # it has ended meanwhile
-            continue
-    return found
+def command_line(path: Path) -> bytes:
+    """Return the command line of a process; none of one that has ended meanwhile."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
 
 
 def main() -> None:
@@ -30,7 +29,8 @@ def main() -> None:
     end = time.monotonic() + LIMIT
     (folder / "started").touch()
     while not (folder / "stop").exists() and time.monotonic() < end:
-        seen.update(line for line in command_lines() if text in line)
+        lines = map(command_line, Path("/proc").glob("[0-9]*/cmdline"))
+        seen.update(line for line in lines if text in line)
         (folder / "found").write_bytes(b"\n".join(sorted(seen)))
         time.sleep(PAUSE)
 
