@@ -6,17 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.faults.support import HEADER_TIMEOUT
 from tests.load.stage import RATE, Stage, staged
 
-CLIENTS = 12
-"""The generator's clients: each has one request in flight at most."""
-HEADER_TIMEOUT = 5
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let those with a deployment of their own go first: two under load at once would be in each other's way."""
+    items.sort(key=lambda item: "stage" in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
 def stage() -> Iterator[Stage]:
     """The counting site under load."""
-    with staged(
-        "--rate", str(RATE), "--timeout", "60", worker_settings={"MOORING_HEADER_TIMEOUT": HEADER_TIMEOUT}
-    ) as one:
+    settings = {"MOORING_HEADER_TIMEOUT": HEADER_TIMEOUT, "MOORING_BODY_TIMEOUT": 120}
+    with staged("--rate", str(RATE), "--timeout", "60", drain_timeout=90, worker_settings=settings) as one:
         yield one

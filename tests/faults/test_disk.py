@@ -1,48 +1,67 @@
-"""A full disk under logs and run directory: what serves goes on serving. Needs root: it mounts a small tmpfs."""
+"""A full disk under logs and run directory: what serves goes on serving, and what dies meanwhile comes again."""
 
 from __future__ import annotations
 
 import os
-import subprocess
-from pathlib import Path
+import signal
 
-from tests.faults.support import assert_not_mixed, failing, told
-from tests.load.stage import Stage
+from tests.faults.support import (
+    as_root,
+    assert_not_mixed,
+    failing,
+    filled,
+    harmless,
+    holder,
+    more_requests,
+    replaced,
+    small_disks,
+    told,
+    victim,
+)
+from tests.load.stage import NAME, Stage
 
 
-def _fill(folder: Path) -> Path:
-    """Fill the file system; returns the file that does it."""
-    filler = folder / "filler"
-    done = subprocess.run(
-        ["dd", "if=/dev/zero", f"of={filler}", "bs=4096"], capture_output=True, text=True, check=False
-    )
-    assert "No space left on device" in done.stderr
-    return filler
+@as_root
+def test_full_disks_under_all_logs_and_sockets_cost_nothing(stage: Stage) -> None:
+    folders = [stage.home / "log", stage.home / "run", stage.root / "supervisor/log"]
+    with small_disks(*folders):
+        _reload(stage)  # the processes open logs and sockets where the disk is small
+        before = stage.pids()
+        with harmless(stage, "full disks"), filled(*folders):
+            more_requests(stage, 2000)
+        assert stage.pids() == before
+    _reload(stage)
+    assert_not_mixed(stage)
 
 
-def test_full_disks_under_logs_and_sockets_cost_nothing(stage: Stage) -> None:
-    assert os.geteuid() == 0, "run this suite as root: it mounts a tmpfs below the deployment's own folder"
-    owner = (stage.home / "log").stat()
-    mounted = []
-    try:
-        for name in ("log", "run"):
-            options = f"size=256k,mode=750,uid={owner.st_uid},gid={owner.st_gid}"
-            subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", stage.home / name], check=True)
-            mounted.append(stage.home / name)
-        stage.control("restart", "all")  # the processes open logs and sockets where the disk is small
-        stage.gate()
-        with failing(stage, "full disks") as found:
-            before = stage.pids()
-            fillers = [_fill(folder) for folder in mounted]
-            asked = stage.generator.state()["requests"]
-            stage.until(lambda: stage.generator.state()["requests"] > asked + 2000)
-            assert stage.pids() == before
-            for filler in fillers:
-                filler.unlink()
-        assert not found, told(stage, found)
-        assert_not_mixed(stage)
-    finally:
-        for folder in reversed(mounted):
-            subprocess.run(["umount", "--lazy", folder], check=True)
-        stage.control("restart", "all")
-        stage.gate()
+@as_root
+def test_what_is_killed_while_the_disk_is_full_comes_again_when_it_is_not(stage: Stage) -> None:
+    with small_disks(stage.home / "log", stage.home / "run"):
+        _reload(stage)
+        _killed_meanwhile(stage, [f"{NAME}-bootstrap", victim(stage)[0]])
+    _reload(stage)
+    assert_not_mixed(stage)
+
+
+def _reload(stage: Stage) -> None:
+    before = stage.pids()
+    stage.control("reload")
+    stage.until(lambda: stage.pids().keys() == before.keys() and not before.items() & stage.pids().items())
+    stage.gate()
+
+
+def _killed_meanwhile(stage: Stage, names: list[str]) -> None:
+    """Kill processes while no byte can be written, so often in vain started again that stock settings give up."""
+    folders = [stage.home / "log", stage.home / "run"]
+    fault = "full disks, and SIGKILL of a worker and the bootstrap"
+    pids = {name: stage.pids()[name] for name in names}
+    with failing(stage, fault, may_lose=True) as found:
+        with filled(*folders):
+            for pid in pids.values():
+                os.kill(pid, signal.SIGKILL)
+            bootstrap = f"spawned: '{NAME}-bootstrap'"
+            seen = stage.server_log.read_text().count(bootstrap)
+            stage.until(lambda: stage.server_log.read_text().count(bootstrap) >= seen + 5)
+        for name, pid in pids.items():
+            replaced(stage, fault, name, pid)
+    assert {holder(each) for each in found} <= {*pids.values(), None}, told(stage, found)

@@ -176,3 +176,11 @@ def test_sigterm_while_it_checks_ends_it_and_its_trial(folder: Path) -> None:
 
 def _children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_private_socket_that_somebody_has_removed_comes_again(instance: Instance) -> None:
+    path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
+    path.unlink()
+    until(path.exists, "the private socket")
+    assert private.ask(path, "ready", 10)["pid"] == pid
+    assert path.stat().st_mode & 0o777 == 0o600

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, ask, free_port, listening
+from functional.support import Supervisord, Visitors, alive, ask, free_port, listening, until
 from functional.support_instance import Instance
+from mooring import private
 
 
 @pytest.fixture
@@ -257,3 +259,69 @@ def test_the_command_itself(instance: Instance) -> None:
     assert done.returncode == 2
     assert "usage: python -m mooring.control gate" in done.stderr
     assert "wait until N of N workers" in run("gate", "--help").stdout
+
+
+# what a deploy whose controller has died leaves behind
+
+
+def test_an_update_waits_for_the_command_that_is_still_at_work(instance: Instance) -> None:
+    """Without that, the first would stop what the second has just started in the group that it removes."""
+    instance.gate("blue")
+    before = instance.server.pids("api-blue")
+    with socket.create_connection(("127.0.0.1", instance.port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12")
+        until(lambda: sum(_open(instance)) == 1, "a worker has the connection")
+        instance.server.remove_program("api-blue")
+        first = _background(instance, "update", "api-blue")
+        until(lambda: sum(alive(pid) for pid in before) == 1, "the worker that is idle has ended")
+        instance.colour("blue")
+        second = _background(instance, "update", "api-blue")
+        assert second.stderr
+        assert "waiting for the end of another command" in second.stderr.readline()
+        client.sendall(b"34")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    for process in (first, second):
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    instance.gate("blue")
+    assert not set(before) & set(instance.server.pids("api-blue"))
+
+
+def _open(instance: Instance) -> list[int]:
+    return [private.ask(instance.private_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]
+
+
+def _background(instance: Instance, *words: str) -> subprocess.Popen[str]:
+    options = ["--json", "--server", instance.server.url, "--run-dir", str(instance.run_dir)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "mooring.control", *options, *words],
+        env=instance.server.environ,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+# find-server
+
+
+def test_find_server_tells_whether_it_runs_and_refuses_one_that_does_not_answer(
+    supervisord: Supervisord,
+) -> None:
+    instance = Instance(supervisord)
+    supervisord.start()
+    assert supervisord.process
+    pid, conf = supervisord.process.pid, str(supervisord.folder / "supervisord.conf")
+    find = ("find-server", "--conf", conf, "--timeout", "10")
+    assert instance.control_json(*find) == {"pid": pid}
+    control = supervisord.folder / "supervisor.sock"
+    control.unlink()
+    assert instance.control_json(*find) == {"pid": pid}, "the control socket has been made again"
+    control.rename(control.with_suffix(".away"))
+    control.write_text("somebody's file")
+    said = instance.control(*find[:-1], "0.2", status=1).stderr
+    assert f"supervisord (process {pid}) of {conf} runs and does not answer" in said
+    control.unlink()
+    supervisord.process.terminate()
+    supervisord.process.wait(30)
+    assert instance.control_json(*find) == {"pid": 0}

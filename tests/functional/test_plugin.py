@@ -245,3 +245,14 @@ def test_check_tells_beforehand_whether_a_group_could_be_added(supervisord: Supe
     assert closed(port), "it only checks"
     with pytest.raises(xmlrpc.client.Fault, match="BAD_NAME"):
         supervisord.rpc.mooring.checkSocket("api-green")
+
+
+def test_a_control_socket_that_somebody_has_removed_comes_again(each_blue: Supervisord) -> None:
+    path = each_blue.folder / "supervisor.sock"
+    before, mode = each_blue.pids("api-blue"), path.stat().st_mode
+    path.unlink()
+    until(path.exists, "the control socket")
+    assert each_blue.pids("api-blue") == before
+    assert path.stat().st_mode == mode
+    each_blue.ctl("restart", "api-blue:*")
+    assert not set(before) & set(each_blue.pids("api-blue"))

@@ -265,3 +265,13 @@ def test_an_idle_worker_costs_nothing() -> None:
             return switches() == before
 
         until(still, "a second in which the worker is not run")
+
+
+def test_a_private_socket_that_somebody_has_removed_comes_again(make: Any) -> None:
+    one = make().start()
+    one.private.unlink()
+    until(lambda: one.private.exists() and private.ask(one.private, "ready", DEADLINE)["ready"], "ready")
+    assert one.private.stat().st_mode & 0o777 == 0o600
+    one.terminate()
+    assert one.wait() == 0
+    assert not one.private.exists()

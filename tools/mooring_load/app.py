@@ -15,6 +15,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -57,17 +58,19 @@ def count(identifier: str) -> None:
         ) from None
     line = f"{identifier}\n".encode()
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            written = os.write(descriptor, line)
-        finally:
-            os.close(descriptor)
+        written = os.write(_opened(path), line)
     except OSError as error:
         raise RefusedError("500 Internal Server Error", f"{COUNT_FILE}={path}: {error.strerror}") from None
     if written != len(line):
         raise RefusedError(
             "500 Internal Server Error", f"{COUNT_FILE}={path}: the disk took only a part of the line"
         )
+
+
+@cache
+def _opened(path: str) -> int:
+    """Return the count file's descriptor: opened once, so that a process without descriptors still counts."""
+    return os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
 
 def _handler(environ: dict[str, Any]) -> Callable[[dict[str, Any]], Answer]:

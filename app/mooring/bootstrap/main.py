@@ -47,19 +47,21 @@ async def _serve(config: settings.Settings) -> None:
     async def ready() -> dict[str, Any]:
         return _ready(config)
 
+    server = private_server.PrivateServer(config.bootstrap_socket, {"ready": ready, "stats": stats})
     try:
-        server = await private_server.start(config.bootstrap_socket, {"ready": ready, "stats": stats})
+        await server.listen()
     except OSError as error:
         raise checks.NotFitError(
             f"MOORING_RUN_DIR: cannot listen on {config.bootstrap_socket}: {error.strerror}"
         ) from error
-    watching = asyncio.create_task(watchdog.run())
+    watching = {asyncio.create_task(watchdog.run()), asyncio.create_task(server.keep_listening())}
     ending = asyncio.create_task(ended.wait())
     try:
-        # The watchdog never ends by itself; if it fails, we do, loudly, and supervisord starts us again
-        await asyncio.wait({watching, ending}, return_when=asyncio.FIRST_COMPLETED)
-        if watching.done():
-            watching.result()
+        # These never end by themselves; if one fails, we do, loudly, and supervisord starts us again
+        await asyncio.wait({*watching, ending}, return_when=asyncio.FIRST_COMPLETED)
+        for task in watching:
+            if task.done():
+                task.result()
     finally:
         server.close()
 

@@ -11,49 +11,65 @@ from pathlib import Path
 from typing import Any
 
 from mooring import private
+from mooring.bootstrap.say import say
 from mooring.settings import Settings
 
 ANSWER_TIME = 5.0  # seconds that one client may take in all
 WORKER_TIME = 2.0  # seconds that a worker has to answer
+LOOK = 1.0  # seconds between two looks whether the socket's file is still there
 
 Answers = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
 
 
 class PrivateServer:
-    """A listening private socket; `close` removes it."""
+    """The private socket at `path` (mode 0600); `answers` holds what each word is answered with."""
 
-    def __init__(self, path: Path, server: asyncio.AbstractServer) -> None:
-        self._path, self._server = path, server
-        self._inode = path.stat().st_ino
+    def __init__(self, path: Path, answers: Answers) -> None:
+        self._path, self._answers = path, answers
+        self._server: asyncio.AbstractServer | None = None
+        self._inode = -1
+
+    async def listen(self) -> None:
+        """Listen and answer; what a dead bootstrap left is replaced. OSError."""
+        self._path.unlink(missing_ok=True)
+        before = os.umask(0o177)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=1024)
+        finally:
+            os.umask(before)
+        self._inode = self._path.stat().st_ino
+
+    async def keep_listening(self) -> None:
+        """Listen anew whenever somebody has removed the file; until cancelled."""
+        while True:
+            await asyncio.sleep(LOOK)
+            if not self._path.exists() and self._path.parent.is_dir():
+                self._stop()
+                try:
+                    await self.listen()
+                except OSError as error:
+                    say(f"cannot listen on {self._path}: {error.strerror}")
 
     def close(self) -> None:
         """Stop listening, and remove the socket's file unless our successor has put its own there."""
-        self._server.close()
+        self._stop()
         try:
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
         except FileNotFoundError:
             pass
 
+    def _stop(self) -> None:
+        if self._server:
+            self._server.close()
 
-async def start(path: Path, answers: Answers) -> PrivateServer:
-    """Listen on the unix socket (mode 0600; what a dead bootstrap left is replaced) and answer. OSError."""
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            await asyncio.wait_for(_answer(reader, writer, answers), ANSWER_TIME)
+            await asyncio.wait_for(_answer(reader, writer, self._answers), ANSWER_TIME)
         except (OSError, asyncio.TimeoutError, ValueError):
             pass  # a client that went away, dawdles or sends no line: its loss
         finally:
             writer.close()
-
-    path.unlink(missing_ok=True)
-    before = os.umask(0o177)
-    try:
-        server = await asyncio.start_unix_server(serve, str(path), limit=1024)
-    finally:
-        os.umask(before)
-    return PrivateServer(path, server)
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers) -> None:

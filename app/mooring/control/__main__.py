@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from mooring.control import checkfile, gate, restart, settle, status, update
+from mooring.control import checkfile, find, gate, restart, settle, status, update
+from mooring.control.alone import alone
 from mooring.control.errors import ControlError
 from mooring.control.server import Server
 
@@ -41,8 +43,14 @@ def _run_dir(given: argparse.Namespace) -> Path:
     return Path(given.run_dir)
 
 
+def _alone(given: argparse.Namespace) -> AbstractContextManager[None]:
+    """Keep other commands that change the instance out; without --run-dir it is not known which instance that is."""
+    return alone(Path(given.run_dir), _progress) if given.run_dir else nullcontext()
+
+
 def _update(given: argparse.Namespace) -> tuple[Any, str]:
-    done = update.update(_server(given), given.groups, given.timeout, _progress)
+    with _alone(given):
+        done = update.update(_server(given), given.groups, given.timeout, _progress)
     return done, "done" if done["changed"] else "nothing to do"
 
 
@@ -55,7 +63,8 @@ def _gate(given: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _restart(given: argparse.Namespace) -> tuple[Any, str]:
-    done = restart.restart(_server(given), _run_dir(given), given.instance, given.timeout, _progress)
+    with _alone(given):
+        done = restart.restart(_server(given), _run_dir(given), given.instance, given.timeout, _progress)
     return {"restarted": done}, f"{len(done)} workers restarted"
 
 
@@ -66,12 +75,14 @@ def _status(given: argparse.Namespace) -> tuple[Any, str]:
 
 def _settle(given: argparse.Namespace) -> tuple[Any, str]:
     timeouts = (given.timeout, given.drain_timeout)
-    done = settle.settle(_server(given), given.home, given.conf_dir, timeouts, _progress)
+    with _alone(given):
+        done = settle.settle(_server(given), given.home, given.conf_dir, timeouts, _progress)
     return done, f"{done['live']['colour']} serves release {done['live']['release']}"
 
 
 def _clear(given: argparse.Namespace) -> tuple[Any, str]:
-    done = settle.clear(_server(given), given.instance, given.conf_dir, given.timeout, _progress)
+    with _alone(given):
+        done = settle.clear(_server(given), given.instance, given.conf_dir, given.timeout, _progress)
     return done, "removed " + (", ".join(done["removed"]) or "nothing")
 
 
@@ -84,6 +95,11 @@ def _wait_process(given: argparse.Namespace) -> tuple[Any, str]:
 def _wait_server(given: argparse.Namespace) -> tuple[Any, str]:
     pid = _server(given).wait(given.timeout)
     return {"pid": pid}, f"supervisord answers (pid {pid})"
+
+
+def _find_server(given: argparse.Namespace) -> tuple[Any, str]:
+    pid = find.find_server(_server(given), given.conf, given.timeout)
+    return {"pid": pid}, f"supervisord answers (pid {pid})" if pid else "no supervisord runs"
 
 
 def _check_file(given: argparse.Namespace) -> tuple[Any, str]:
@@ -136,6 +152,8 @@ def _parser() -> argparse.ArgumentParser:
     one = command("wait-process", _wait_process, "wait until a process is RUNNING and ready, or say why not")
     one.add_argument("name", metavar="NAME", help="for example multicloud-bootstrap or multicloud-blue:0")
     command("wait-server", _wait_server, "wait until supervisord answers")
+    one = command("find-server", _find_server, "tell whether supervisord runs; one that runs must answer")
+    one.add_argument("--conf", required=True, type=Path, metavar="FILE", help="the supervisord.conf it has")
     one = command("check-file", _check_file, "check a configuration file by supervisord's own parser", None)
     one.add_argument("file", type=Path, metavar="FILE")
     return parser

@@ -18,9 +18,11 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
   the close, and would come back from each poll(2) at once with POLLERR: a core lost until the next restart.
 - A socket that systemd passed (sd_listen_fds(3)) is adopted by the group whose URL it matches, and kept for
   good.
+- Nobody sets the clock by which processes are started and stopped: `clock`.
+- A control socket whose file has been removed is made again: `control_socket`.
 
 Supervisord reads its configuration, imports this module when it finds the section above, and only then
-makes the groups: so the import installs the five changes below. They work with supervisor 4.2.5 and 4.3.0.
+makes the groups: so the import installs the six changes below. They work with supervisor 4.2.5 and 4.3.0.
 """
 
 from __future__ import annotations
@@ -30,13 +32,15 @@ import select
 import sys
 from typing import Any
 
-from supervisor import events
+from supervisor import events, process, rpcinterface
 from supervisor.options import FastCGIGroupConfig, ServerOptions
 from supervisor.poller import PollPoller
 from supervisor.process import FastCGIProcessGroup
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
+from mooring.plugin import control_socket
+from mooring.plugin.clock import SteadyTime
 from mooring.plugin.endpoints import parse_endpoint
 from mooring.plugin.sockets import RefusedError, SharedSockets
 
@@ -100,6 +104,10 @@ def _install() -> None:
             events = select.POLLNVAL
         return bool(forget_closed(poller, fd, events))
 
+    steady = SteadyTime()
+    timed: tuple[Any, ...] = (process, rpcinterface, sys.modules[supervisor_class.__module__])
+    for module in timed:
+        module.time = steady
     PollPoller._ignore_invalid = ignore_invalid
     ServerOptions.parse_fcgi_socket = parse_fcgi_socket
     FastCGIGroupConfig.make_group = make_group
@@ -160,6 +168,7 @@ def make_rpcinterface(supervisord: Any, **_: Any) -> SocketsRPCInterface:
     # group that was removed first and left the configuration later.
     events.subscribe(events.ProcessGroupRemovedEvent, interface._close_unused)
     events.subscribe(events.Tick5Event, interface._close_unused)
+    events.subscribe(events.Tick5Event, lambda _event: control_socket.reopen(supervisord.options))
     return interface
 
 

@@ -24,6 +24,9 @@ ANSWER_TIME = 5.0
 RETRY = 0.1
 """Seconds until the next attempt after accept failed."""
 
+LOOK = 5.0
+"""Seconds between two looks whether the socket's file is still there: seldom, for an idle worker is to cost nothing."""
+
 
 class PrivateServer:
     """Listens on the unix socket at ``path`` and answers each word by calling what ``answers`` holds for it."""
@@ -33,9 +36,17 @@ class PrivateServer:
         self._answers = answers
         self._spare = -1
         self._inode = -1
+        self._listener: Any = None
+        self._accepting: Any = None
+        self._keeping: Any = None
 
     def start(self) -> None:
         """Bind (mode 0600; what a dead worker left is replaced) and begin to answer. Raises OSError."""
+        self._listen()
+        self._keep_spare()
+        self._keeping = eventlet.spawn(self._keep_listening)
+
+    def _listen(self) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path.unlink(missing_ok=True)
         before = os.umask(0o177)
@@ -45,11 +56,24 @@ class PrivateServer:
             os.umask(before)
         self._inode = self._path.stat().st_ino
         listener.listen(64)
-        self._keep_spare()
-        eventlet.spawn_n(self._accept, listener)
+        self._listener, self._accepting = listener, eventlet.spawn(self._accept, listener)
+
+    def _keep_listening(self) -> None:
+        """Listen anew whenever somebody has removed the file: nobody could ask or watch this worker any more."""
+        while True:
+            eventlet.sleep(LOOK)
+            if self._path.exists() or not self._path.parent.is_dir():
+                continue
+            try:
+                self._accepting.kill()
+                self._listener.close()
+                self._listen()
+            except OSError as error:
+                log.event("private_socket", problem=str(error))
 
     def stop(self) -> None:
         """Remove the socket's file, unless another process has put its own there."""
+        self._keeping.kill()
         try:
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()

@@ -1,0 +1,146 @@
+"""The wall clock set forth and back by an hour under load (libfaketime): nobody is cut, and deploys go on."""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import http.client
+import os
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.support import (
+    assert_not_mixed,
+    begun_post,
+    end_supervisord,
+    finish_post,
+    harmless,
+    more_requests,
+    private_state,
+)
+from tests.load.stage import RATE, Stage, staged
+
+HOUR = 3600
+LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+NEEDS = "libfaketime is not there (Debian: apt-get install libfaketime)"
+
+pytestmark = pytest.mark.skipif(not LIBRARIES, reason=NEEDS)
+
+
+class Clock:
+    """The wall clock of a deployment; the monotonic one goes on."""
+
+    def __init__(self, file: Path, stage: Stage) -> None:
+        self._file, self.stage = file, stage
+
+    def set(self, offset: int) -> None:
+        """Set it to the true time and so many seconds; returns when supervisord and the workers show that."""
+        tell(self._file, offset)
+        for ask in (self._api, self._supervisord):
+            for _ in range(20):  # any of the workers answers; and each question makes supervisord turn
+                self.stage.until(lambda ask=ask: abs(ask() - offset) < HOUR / 4)
+
+    def _api(self) -> float:
+        return _off(http.client.HTTPConnection("127.0.0.1", self.stage.port, timeout=30))
+
+    def _supervisord(self) -> float:
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.settimeout(30)
+        connection.sock.connect(str(self.stage.root / "supervisor/run/supervisor.sock"))
+        return _off(connection)
+
+
+def tell(file: Path, offset: int) -> None:
+    """Write the file that libfaketime reads, whole or not at all."""
+    draft = file.with_suffix(".draft")
+    draft.write_text(f"{offset:+d}\n")
+    draft.chmod(0o644)
+    draft.replace(file)
+
+
+def _off(connection: http.client.HTTPConnection) -> float:
+    """Return by how many seconds the Date field of an answer is off."""
+    connection.request("GET", "/")
+    date = connection.getresponse().headers["Date"]
+    connection.close()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (email.utils.parsedate_to_datetime(date) - now).total_seconds()
+
+
+@pytest.fixture(scope="module")
+def clock() -> Iterator[Clock]:
+    """A deployment of its own, whose supervisord has this clock, and so have all its processes."""
+    file = Path(f"/tmp/mooring-clock-{os.getpid()}")
+    tell(file, 0)
+    settings = {"MOORING_BODY_TIMEOUT": 120}
+    with staged("--rate", str(RATE), "--timeout", "60", drain_timeout=60, worker_settings=settings) as stage:
+        with stage.generator.marked("supervisord started with the other clock"):
+            end_supervisord(stage, signal.SIGTERM)
+            _start_supervisord(stage, file)
+            stage.gate()
+        yield Clock(file, stage)
+    file.unlink()
+
+
+def _start_supervisord(stage: Stage, file: Path) -> None:
+    """Start it as the playbook does. It alone gets the library, whose clock_nanosleep(2) does not bear Ansible."""
+    home = stage.root / "supervisor"
+    environment = {
+        **os.environ,
+        "LD_PRELOAD": str(LIBRARIES[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+    }
+    words = [home / "venv/bin/supervisord", "-c", home / "supervisord.conf"]
+    subprocess.run(words, env=environment, check=True, stdin=subprocess.DEVNULL)
+    stage.until(stage.workers)
+
+
+@pytest.mark.parametrize(("name", "offset"), [("forth", HOUR), ("back", -HOUR)])
+def test_a_clock_that_is_set_ends_nothing_and_deploys_go_on(clock: Clock, name: str, offset: int) -> None:
+    stage = clock.stage
+    before = stage.pids()
+    with harmless(stage, f"the clock set {name} by an hour"):
+        clock.set(offset)
+        more_requests(stage, 1000)
+        assert stage.pids() == before
+        done = stage.run("playbooks/restart.yml")
+        assert done.returncode == 0, done.stdout
+        assert not before.items() & stage.workers().items()
+        stage.deploy(app_environment={**stage.knobs["app_environment"], "LOAD_SETTING": name})
+        assert stage.get("/version").endswith(name)
+        before = stage.pids()
+        clock.set(0)
+        more_requests(stage, 1000)
+        assert stage.pids() == before
+    assert_not_mixed(stage)
+
+
+@pytest.mark.parametrize(("name", "offset"), [("forth", HOUR), ("back", -HOUR)])
+def test_a_drain_is_not_cut_short_when_the_clock_is_set(clock: Clock, name: str, offset: int) -> None:
+    stage = clock.stage
+    old = stage.workers()
+    with harmless(stage, f"the clock set {name} during a drain"), begun_post(stage.port) as client:
+        environment = {**stage.knobs["app_environment"], "LOAD_SETTING": f"drained {name}"}
+        process = stage.start("deploy.yml", app_environment=environment)
+        stage.until(lambda: _draining(stage, old), 300)
+        stage.until(lambda: len(_draining(stage, old)) == 1)  # the one that has this request in flight
+        clock.set(offset)
+        assert len(_draining(stage, old)) == 1
+        finish_post(client)
+        output, _ = process.communicate(timeout=600)
+        assert process.returncode == 0, output
+        clock.set(0)
+    assert_not_mixed(stage)
+
+
+def _draining(stage: Stage, workers: dict[str, int]) -> list[str]:
+    return [name for name, pid in workers.items() if private_state(stage, name, pid) == "draining"]

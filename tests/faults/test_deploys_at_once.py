@@ -1,0 +1,160 @@
+"""Two deploys of one instance at the same moment: exactly one goes on, the other is refused and harms nothing."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+from tests.deploy.conftest import REPOSITORY
+from tests.faults.support import assert_not_mixed, harmless
+from tests.load.stage import Stage
+
+ROUNDS = 20
+WHOLE = int(os.environ.get("FAULTS_WHOLE_DEPLOYS", "1"))
+"""Pairs of whole deploys; the race for the lock itself is run ROUNDS times."""
+FOLDER = Path(__file__).parent
+HAS_THE_LOCK = "TASK [instance : Keep what is live]"
+
+
+def test_of_two_deploys_at_once_exactly_one_goes_on(stage: Stage) -> None:
+    for number in range(WHOLE):
+        with harmless(stage, f"two deploys at once ({number + 1})"):
+            _two_at_once(stage, 3 - number % 2)
+        assert_not_mixed(stage)
+        assert len(stage.workers()) == 3 - number % 2
+    stage.deploy()
+
+
+def _two_at_once(stage: Stage, workers: int) -> None:
+    """Start two; the one that has the lock is held there until the other has ended, and then goes on."""
+    both = [stage.start("deploy.yml", workers=workers) for _ in range(2)]
+    said: queue.Queue[tuple[int, str]] = queue.Queue()
+    output = ["", ""]
+    readers = [
+        threading.Thread(target=_read, args=(place, process, said)) for place, process in enumerate(both)
+    ]
+    for reader in readers:
+        reader.start()
+    winners: list[int] = []
+    try:
+        while not winners or both[1 - winners[0]].poll() is None:
+            place, line = said.get(timeout=300)
+            output[place] += line
+            if HAS_THE_LOCK in line:
+                winners.append(place)
+                os.killpg(both[place].pid, signal.SIGSTOP)
+            assert len(winners) < 2, "both have the lock"
+        os.killpg(both[winners[0]].pid, signal.SIGCONT)
+        assert both[winners[0]].wait(timeout=300) == 0
+    finally:
+        for process in both:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+        for reader in readers:
+            reader.join()
+    while not said.empty():
+        place, line = said.get()
+        output[place] += line
+    loser = 1 - winners[0]
+    assert both[loser].returncode == 2, output[loser]
+    assert "is being deployed by" in output[loser]
+
+
+def _read(place: int, process: subprocess.Popen[str], said: queue.Queue[tuple[int, str]]) -> None:
+    assert process.stdout
+    for line in process.stdout:
+        said.put((place, line))
+    process.wait()
+    said.put((place, ""))
+
+
+def test_of_two_that_take_the_lock_at_the_same_moment_exactly_one_has_it(stage: Stage) -> None:
+    """The tasks of a deploy that take and release the lock, in two playbooks that race for it.
+
+    Before every other round the lock is that of a deploy that has died, which both of them may take over.
+    """
+    home = stage.root.parent / "raced"
+    home.mkdir()
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    with harmless(stage, f"two that take the lock, {ROUNDS} times"), _Meeting(home / "meeting") as meeting:
+        racers = [_racer(home, name, meeting.path) for name in ("one", "other")]
+        try:
+            for number in range(ROUNDS):
+                owner = f"{_user()}, process {dead.pid}, since yesterday"
+                left = meeting.both_say(
+                    lambda: number % 2 and (home / "instance/lock").symlink_to(owner)  # noqa: B023
+                )
+                assert left == {"one start", "other start"}
+                verdicts = meeting.both_say()
+                assert sorted(verdict.split()[1] for verdict in verdicts) == ["refused", "taken"], verdicts
+            for racer in racers:
+                output, _ = racer.communicate(timeout=120)
+                assert racer.returncode == 0, output
+        finally:
+            for racer in racers:
+                if racer.poll() is None:
+                    os.killpg(racer.pid, signal.SIGKILL)
+                    racer.communicate()
+    assert not (home / "instance/lock").is_symlink()
+
+
+def _user() -> str:
+    words = ["sh", "-c", 'echo "$(id -un)@$(uname -n)"']
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _racer(home: Path, name: str, meeting: Path) -> subprocess.Popen[str]:
+    words = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "localhost,", "-c", "local"]
+    words += [
+        str(FOLDER / "lock_rounds.yml"),
+        "-e",
+        f"rounds={ROUNDS}",
+        "-e",
+        f"instance_home={home}/instance",
+    ]
+    words += ["-e", "instance_name=raced", "-e", f"instance_user={os.geteuid()}"]
+    words += ["-e", f'{{"meet": ["{sys.executable}", "{FOLDER}/meet.py", "{meeting}", "{name}"]}}']
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+    return subprocess.Popen(
+        words,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+class _Meeting:
+    """Where two come to and wait for one another: each says a line, and goes on when both have."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.settimeout(120)
+
+    def __enter__(self) -> _Meeting:
+        self._listener.bind(str(self.path))
+        self._listener.listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+        self.path.unlink()
+
+    def both_say(self, meanwhile=lambda: None) -> set[str]:  # type: ignore[no-untyped-def]
+        """Wait for both, do something, let them go on; what they have said."""
+        guests = [self._listener.accept()[0] for _ in range(2)]
+        said = {guest.makefile().readline().strip() for guest in guests}
+        meanwhile()
+        for guest in guests:
+            guest.sendall(b"!")
+            guest.close()
+        return said

@@ -1,0 +1,58 @@
+"""Files of a running deployment deleted under load: nothing fails, and what can be made again is."""
+
+from __future__ import annotations
+
+import shutil
+
+from tests.faults.support import assert_not_mixed, harmless, more_requests, ready, victim
+from tests.load.stage import Stage
+
+
+def test_deleted_private_sockets_come_again(stage: Stage) -> None:
+    before = stage.pids()
+    with harmless(stage, "private sockets deleted"):
+        for name in before:
+            (stage.home / "run" / f"{name.replace(':', '-')}.sock").unlink()
+        stage.until(lambda: {name: ready(stage, name) for name in before} == before)
+    assert stage.pids() == before
+
+
+def test_a_deleted_run_directory_comes_again_with_the_next_deploy(stage: Stage) -> None:
+    before = stage.pids()
+    with harmless(stage, "run directory deleted"):
+        shutil.rmtree(stage.home / "run")
+        more_requests(stage, 500)
+        stage.deploy()
+    assert stage.pids() == before
+    assert_not_mixed(stage)
+
+
+def test_deleted_logs_are_written_anew_after_a_rolling_restart(stage: Stage) -> None:
+    name, _ = victim(stage)
+    log = stage.home / "log" / f"{name.replace(':', '-')}.err.log"
+    with harmless(stage, "log directory deleted"):
+        shutil.rmtree(stage.home / "log")
+        more_requests(stage, 500)
+        stage.deploy()
+        done = stage.run("playbooks/restart.yml")
+        assert done.returncode == 0, done.stdout
+        assert log.exists()
+    assert_not_mixed(stage)
+
+
+def test_a_deleted_control_socket_comes_again(stage: Stage) -> None:
+    before = stage.pids()
+    control = stage.root / "supervisor/run/supervisor.sock"
+    with harmless(stage, "control socket deleted"):
+        control.unlink()
+        stage.until(control.exists)
+        assert stage.pids() == before
+
+
+def test_a_deleted_folder_of_the_control_socket_comes_again_with_the_next_deploy(stage: Stage) -> None:
+    before = stage.pids()
+    with harmless(stage, "supervisord's run directory deleted"):
+        shutil.rmtree(stage.root / "supervisor/run")
+        stage.deploy()
+    assert stage.pids() == before
+    assert_not_mixed(stage)
