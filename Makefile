@@ -63,7 +63,7 @@ test-load: $(VENV)/.installed ## Prove under load that no operation fails a requ
 	@python -m pytest tests/load $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(VENV)/.installed ## Kill, stop, starve and interrupt under load (minutes; its full-disk test needs root)
+test-faults: $(VENV)/.installed ## Kill, stop, starve and interrupt under load (minutes; full disks need root, clocks libfaketime)
 	@python -m pytest tests/faults $(ARGS)
 
 .PHONY: prove

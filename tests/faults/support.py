@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -123,7 +124,29 @@ def runs(pid: int) -> bool:
 
 def supervisord_pid(stage: Stage) -> int:
     """Return supervisord's pid."""
-    return int((stage.root / "supervisor/run/supervisord.pid").read_text())
+    return int(stage.control("pid"))
+
+
+@contextmanager
+def no_descriptors(pid: int, spare: int) -> Iterator[None]:
+    """Leave a process so many descriptors that it has not used yet; it gets its limit back at the end.
+
+    By prlimit(1) as the process's user: root itself needs CAP_SYS_RESOURCE for another's limits, which containers lack.
+    """
+    used = {int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir()}
+    unused = (number for number in itertools.count() if number not in used)
+    soft = int(_prlimit(pid, "--output=SOFT", "--noheadings", "--nofile"))
+    _prlimit(pid, f"--nofile={next(itertools.islice(unused, spare, None))}:")
+    try:
+        yield
+    finally:
+        _prlimit(pid, f"--nofile={soft}:")
+
+
+def _prlimit(pid: int, *words: str) -> str:
+    owner = Path(f"/proc/{pid}").stat().st_uid
+    command = ["prlimit", f"--pid={pid}", *words]
+    return subprocess.run(command, user=owner, check=True, capture_output=True, text=True).stdout
 
 
 def end_supervisord(stage: Stage, how: signal.Signals) -> None:

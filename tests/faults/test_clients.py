@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import resource
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from mooring import private
-from tests.faults.support import assert_not_mixed, harmless
+from tests.faults.support import assert_not_mixed, harmless, no_descriptors
 from tests.load.stage import Stage
 
 SLOW_CLIENTS = 300
@@ -29,7 +27,7 @@ def test_workers_without_descriptors_serve_on_and_are_not_taken_for_blocked(stag
     workers = stage.workers().values()
     with harmless(stage, "workers out of descriptors"), contextlib.ExitStack() as stack:
         for pid in workers:
-            stack.enter_context(_few_descriptors(pid))
+            stack.enter_context(no_descriptors(pid, SPARE))
         slow = stack.enter_context(_slow_clients(stage, 100))
         stage.until(lambda: all(_accept_errors(stage, name) for name in stage.workers()))
         for each in slow:
@@ -48,18 +46,6 @@ def _slow_clients(stage: Stage, count: int) -> Iterator[list[socket.socket]]:
             slow.append(stack.enter_context(each))
             each.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Drip: ")
         yield slow
-
-
-@contextmanager
-def _few_descriptors(pid: int) -> Iterator[None]:
-    """Take a process's room for more open files from it, and give it back."""
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    highest = max(int(each.name) for each in Path(f"/proc/{pid}/fd").iterdir())
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (highest + SPARE, hard))
-    try:
-        yield
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def _accept_errors(stage: Stage, name: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import signal
 
 from tests.faults.support import (
@@ -13,6 +12,7 @@ from tests.faults.support import (
     failing,
     harmless,
     more_requests,
+    no_descriptors,
     replaced,
     settled,
     supervisord_pid,
@@ -24,18 +24,13 @@ from tests.load.stage import Stage
 def test_supervisord_without_descriptors_starts_a_worker_again_when_it_has_some(stage: Stage) -> None:
     fault = "supervisord out of descriptors, and SIGKILL of a worker"
     name, pid = victim(stage)
-    supervisord = supervisord_pid(stage)
-    soft, hard = resource.prlimit(supervisord, resource.RLIMIT_NOFILE)
     missing = f"too many open files to spawn '{name.partition(':')[2]}'"
     seen = stage.server_log.read_text().count(missing)
     with failing(stage, fault, may_lose=True) as found:
-        resource.prlimit(supervisord, resource.RLIMIT_NOFILE, (3, hard))
-        try:
+        with no_descriptors(supervisord_pid(stage), 0):
             os.kill(pid, signal.SIGKILL)
             # More often than stock settings try
             stage.until(lambda: stage.server_log.read_text().count(missing) >= seen + 5)
-        finally:
-            resource.prlimit(supervisord, resource.RLIMIT_NOFILE, (soft, hard))
         replaced(stage, fault, name, pid)
     assert_only_its_own(stage, found, pid)
     assert_not_mixed(stage)
