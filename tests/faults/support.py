@@ -144,9 +144,10 @@ def no_descriptors(pid: int, spare: int) -> Iterator[None]:
 
 
 def _prlimit(pid: int, *words: str) -> str:
-    owner = Path(f"/proc/{pid}").stat().st_uid
+    owner = Path(f"/proc/{pid}").stat()
+    become = {"user": owner.st_uid, "group": owner.st_gid, "extra_groups": []} if os.geteuid() == 0 else {}
     command = ["prlimit", f"--pid={pid}", *words]
-    return subprocess.run(command, user=owner, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, check=True, capture_output=True, text=True, **become).stdout
 
 
 def end_supervisord(stage: Stage, how: signal.Signals) -> None:
