@@ -6,6 +6,7 @@ import os
 import signal
 
 from tests.faults.support import (
+    MAY_LOSE,
     assert_not_mixed,
     assert_only_its_own,
     end_supervisord,
@@ -68,10 +69,13 @@ def test_an_ended_supervisord_drains_first_and_the_next_deploy_mends_it(stage: S
 
 
 def test_a_killed_supervisord_leaves_no_orphan_and_the_next_deploy_mends_it(stage: Stage) -> None:
+    fault = "SIGKILL of supervisord"
+    MAY_LOSE.add(fault)
     # Nobody accepts until the deploy has ended, so this time requests are refused, more than a report lists.
-    with failing(stage, "SIGKILL of supervisord", may_lose=True):
+    with stage.generator.marked(fault):
         end_supervisord(stage, signal.SIGKILL)
         stage.deploy()
+        settled(stage)
     assert_not_mixed(stage)
     with stage.under_load("after the repair"):
         settled(stage)
