@@ -69,15 +69,17 @@ def test_all_workers_killed_at_once_cost_what_they_had_in_flight(stage: Stage) -
 def test_workers_that_renew_themselves_cost_nothing(stage: Stage) -> None:
     """MOORING_MAX_REQUESTS under load: each worker drains and comes again every few seconds."""
     lives = 6
-    stage.deploy(worker_settings={**stage.knobs["worker_settings"], "MOORING_MAX_REQUESTS": 400})
+    names = list(stage.workers())
     seen: set[int] = set()
 
     def enough() -> bool:
         seen.update({ready(stage, name) or 0 for name in names} - {0})
         return len(seen) >= lives
 
-    names = list(stage.workers())
     with harmless(stage, f"workers renew themselves, {lives} lives"):
+        settings = {**stage.knobs["worker_settings"], "MOORING_MAX_REQUESTS": 1000}
+        stage.deploy(worker_settings=settings)
+        names = [f"{NAME}-{stage.live()['colour']}:{number}" for number in range(len(names))]
         stage.until(enough, 120)
-    stage.deploy()
+        stage.deploy()
     assert_not_mixed(stage)

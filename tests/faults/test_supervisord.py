@@ -55,6 +55,9 @@ def test_a_stopped_supervisord_is_told_of_and_nothing_is_started_beside_it(stage
 def test_an_ended_supervisord_drains_first_and_the_next_deploy_mends_it(stage: Stage) -> None:
     """SIGTERM: what has been accepted is answered; then nobody accepts, until the deploy has ended."""
     fault = "SIGTERM to supervisord"
+    MAY_LOSE.add(
+        fault
+    )  # by the generator's count, which cannot tell what was never accepted; the rest is below
     before = stage.generator.state()["failed"]
     with stage.generator.marked(fault):
         end_supervisord(stage, signal.SIGTERM)

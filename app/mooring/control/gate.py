@@ -52,8 +52,10 @@ def ask_all(run_dir: Path, processes: list[Process], word: str, timeout: float =
 class Watch:
     """Looks at a set of processes again and again, and refuses as soon as it is plain that one has failed."""
 
-    def __init__(self, run_dir: Path | None, progress: Progress, release: str | None = None) -> None:
-        self._run_dir, self._progress, self._release = run_dir, progress, release
+    def __init__(
+        self, run_dir: Path | None, progress: Progress, release: str | None = None, *, proved: bool = False
+    ) -> None:
+        self._run_dir, self._progress, self._release, self._proved = run_dir, progress, release, proved
         self._before: dict[str, Process] = {}
         self._pids: dict[str, set[int]] = {}
         self._told: set[int] = set()
@@ -85,7 +87,8 @@ class Watch:
         pids.update({process.pid} - {0})
         before = self._before.get(name, process)
         self._before[name] = process
-        if before.pid not in (0, process.pid, *self._has_served):
+        # One that is known to have proved itself may renew itself between two looks
+        if not self._proved and before.pid not in (0, process.pid, *self._has_served):
             raise ControlError(f"{name} (pid {before.pid}) ended before it was ready\n{last_words(process)}")
         # Status 0 from one that has served is a worker that renews itself; supervisord starts it again
         if process.state == "EXITED" and process.exit_status == 0:
@@ -93,7 +96,7 @@ class Watch:
         if process.stopped or process.state in ("BACKOFF", "STOPPING"):
             exited = f" with status {process.exit_status}" if process.state == "EXITED" else ""
             raise ControlError(f"{name} is {process.state}{exited}\n{last_words(process)}")
-        if len(pids) >= LIVES:
+        if len(pids - self._has_served if self._proved else pids) >= LIVES:
             raise ControlError(f"{name} ends again and again\n{last_words(process)}")
 
     def _lack(self, process: Process, answer: Answer) -> str | None:
@@ -113,11 +116,12 @@ class Watch:
 
 @dataclass(frozen=True)
 class Expected:
-    """What must stand behind the gate: a group, its release, and how many workers."""
+    """What must stand behind the gate: a group, its release, how many workers, and whether they passed it before."""
 
     group: str
     release: str
     workers: int
+    proved: bool = False
 
 
 def gate(
@@ -128,7 +132,7 @@ def gate(
     ControlError as soon as one has failed, or after `timeout` seconds: then each that hangs shows its stack.
     """
     group, workers = expected.group, expected.workers
-    watch = Watch(run_dir, progress, expected.release)
+    watch = Watch(run_dir, progress, expected.release, proved=expected.proved)
     processes: list[Process] = []
     lacking: list[tuple[Process, str]] = []
     for left in polling(timeout):

@@ -46,9 +46,8 @@ def settle(
     gate_timeout, drain_timeout = timeouts
     done = update(server, [*files, *doomed], drain_timeout, progress)
     wait_process(server, home / "run", bootstrap, gate_timeout, progress)
-    gate(
-        server, home / "run", Expected(serving, live["release"], manifest["workers"]), gate_timeout, progress
-    )
+    expected = Expected(serving, live["release"], manifest["workers"], proved=True)
+    gate(server, home / "run", expected, gate_timeout, progress)
     return {
         **done,
         "changed": done["changed"] or any(written + dropped),
