@@ -68,8 +68,9 @@ def _two_at_once(stage: Stage, workers: int) -> None:
 
 def _read(place: int, process: subprocess.Popen[str], said: queue.Queue[tuple[int, str]]) -> None:
     assert process.stdout
-    for line in process.stdout:
-        said.put((place, line))
+    with process.stdout:
+        for line in process.stdout:
+            said.put((place, line))
     process.wait()
     said.put((place, ""))
 
@@ -97,12 +98,19 @@ def test_of_two_that_take_the_lock_at_the_same_moment_exactly_one_has_it(stage: 
             for racer in racers:
                 output, _ = racer.communicate(timeout=120)
                 assert racer.returncode == 0, output
+        except TimeoutError:
+            raise AssertionError("one does not come:\n" + "\n".join(map(_ended, racers))) from None
         finally:
             for racer in racers:
                 if racer.poll() is None:
                     os.killpg(racer.pid, signal.SIGKILL)
                     racer.communicate()
     assert not (home / "instance/lock").is_symlink()
+
+
+def _ended(racer: subprocess.Popen[str]) -> str:
+    os.killpg(racer.pid, signal.SIGKILL)
+    return racer.communicate()[0]
 
 
 def _user() -> str:
@@ -120,6 +128,7 @@ def _racer(home: Path, name: str, meeting: Path) -> subprocess.Popen[str]:
         f"instance_home={home}/instance",
     ]
     words += ["-e", "instance_name=raced", "-e", f"instance_user={os.geteuid()}"]
+    words += ["-e", f"ansible_python_interpreter={sys.executable}"]
     words += ["-e", f'{{"meet": ["{sys.executable}", "{FOLDER}/meet.py", "{meeting}", "{name}"]}}']
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
     return subprocess.Popen(

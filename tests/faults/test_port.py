@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,14 +20,17 @@ def test_a_deploy_to_a_port_that_is_taken_is_refused_and_the_neighbour_serves_on
     before = stage.pids()
     with harmless(stage, "the port taken before the deploy"):
         with _taken(port):
-            assert f"port {port}" in stage.refused(**own)
+            assert f"held by process {os.getpid()}" in stage.refused(**own)
             assert not home.exists(), "nothing has been changed"
         assert stage.pids() == before
+    with harmless(stage, "a deploy to the neighbour's port"):
+        assert "is the port of counting" in stage.refused(**own | {"api_port": stage.port})
+        assert not home.exists()
     with harmless(stage, "the port taken in the middle of the deploy"):
         process = stage.start("deploy.yml", **own)
         assert process.stdout
         output = ""
-        with contextlib.ExitStack() as stack:
+        with process.stdout, contextlib.ExitStack() as stack:
             for line in process.stdout:
                 output += line
                 if line.startswith("TASK [") and " : Write what went into the release]" in line:
