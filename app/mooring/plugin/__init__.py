@@ -20,9 +20,11 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
   good.
 - Nobody sets the clock by which processes are started and stopped: `clock`.
 - A control socket whose file has been removed is made again: `control_socket`.
+- A process that has ended is started again in the same turn of supervisord's loop; stock supervisord first waits for
+  the next event, a second at most, in which an instance has a worker less.
 
 Supervisord reads its configuration, imports this module when it finds the section above, and only then
-makes the groups: so the import installs the six changes below. They work with supervisor 4.2.5 and 4.3.0.
+makes the groups: so the import installs the seven changes below. They work with supervisor 4.2.5 and 4.3.0.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ def _install() -> None:
     supervisor_class = getattr(sys.modules["__main__"], "Supervisor", Supervisor)
     parse_socket, add_process_group = ServerOptions.parse_fcgi_socket, supervisor_class.add_process_group
     cleanup_fds, forget_closed = ServerOptions.cleanup_fds, PollPoller._ignore_invalid
+    reap_children = supervisor_class.reap
 
     def parse_fcgi_socket(options: Any, url: str, *rest: Any) -> Any:
         """Return our kind of socket configuration, which knows IPv6 and compares all that it holds."""
@@ -104,6 +107,13 @@ def _install() -> None:
             events = select.POLLNVAL
         return bool(forget_closed(poller, fd, events))
 
+    def reap(supervisord: Any, once: bool = False, recursionguard: int = 0) -> None:
+        """Reap, and when all have been reaped start again what is to run."""
+        reap_children(supervisord, once, recursionguard)
+        if not once and not recursionguard:
+            for group in list(supervisord.process_groups.values()):
+                group.transition()
+
     steady = SteadyTime()
     timed: tuple[Any, ...] = (process, rpcinterface, sys.modules[supervisor_class.__module__])
     for module in timed:
@@ -112,6 +122,7 @@ def _install() -> None:
     ServerOptions.parse_fcgi_socket = parse_fcgi_socket
     FastCGIGroupConfig.make_group = make_group
     supervisor_class.add_process_group = add
+    supervisor_class.reap = reap
     ServerOptions.cleanup_fds = cleanup
 
 
