@@ -64,7 +64,7 @@ def test_an_ended_supervisord_drains_first_and_the_next_deploy_mends_it(stage: S
         stage.deploy()
         settled(stage)
     assert_not_mixed(stage)
-    counted = set((stage.root.parent / "counted").read_text().split())
+    counted = set(stage.counted.read_text().split())
     for failure in stage.generator.failures()[before:]:
         # Refused, or reset where it waited to be accepted: never begun
         assert failure["failure"] in {"refused", "reset"}, failure

@@ -24,4 +24,4 @@ def test_nothing_was_doubled_and_nothing_else_was_lost(stage: Stage) -> None:
         for each in summary["operations"]
         if each["lost"] and each["name"] not in MAY_LOSE
     }
-    assert not wrong, f"{wrong}\n{stage.generator.tell(stage.server_log)}"
+    assert not wrong, f"{wrong}\n{stage.tell()}"
