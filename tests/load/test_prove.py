@@ -68,7 +68,7 @@ def test_a_proof_that_is_killed_ends_its_load_and_leaves_nothing_behind(
         out = tmp_path / "proof"
         proof = stage.start("playbooks/prove.yml", prove_skip=SKIPPED, prove_report=str(out))
         stage.until(
-            lambda: list(Path(folder).glob("mooring-prove-*/control.sock")) or proof.poll() is not None, 120
+            lambda: list(Path(folder).glob("mooring-prove-*/control.sock")) or proof.poll() is not None, 300
         )
         assert proof.poll() is None, proof.communicate()[0]
         proof.kill()
