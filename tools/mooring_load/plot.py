@@ -13,7 +13,10 @@ from mooring_load.recorder import TICK
 WIDTH: Final = 1120
 LEFT: Final = 64
 RIGHT: Final = 12
-TOP: Final = 26
+TOP: Final = 58
+NUMBERS: Final = (12, 26)
+"""Lines of text, from the top, for the operations' numbers: those close together take turns."""
+APART: Final = 22
 GAP: Final = 34
 COLUMNS: Final = 700
 LEAST_LATENCY: Final = 0.1
@@ -148,12 +151,16 @@ def _failures(points: list[Column], x: Callable[[float], float], panel: Panel) -
 def _bands(operations: list[dict[str, Any]], x: Callable[[float], float], foot: float) -> list[str]:
     """Return a band for each operation, with its number in the table."""
     bands = []
+    last, line = -math.inf, 0
     for number, operation in enumerate(operations, 1):
         left, right = x(operation["start"]), x(operation["end"])
         when = f"{operation['start']:.1f} s to {operation['end']:.1f} s"
         title = f"{number}. {operation['name']}: {when}, {operation['failed']} failed"
         bands.append(_rectangle("band", (left, TOP), max(1.5, right - left), foot, title))
-        bands.append(f'<text class="number" x="{(left + right) / 2:.1f}" y="{TOP - 8}">{number}</text>')
+        middle = (left + right) / 2
+        line = 1 - line if middle - last < APART else 0
+        last = middle
+        bands.append(f'<text class="number" x="{middle:.1f}" y="{NUMBERS[line]}">{number}</text>')
     return bands
 
 
