@@ -71,16 +71,19 @@ prove: $(VENV)/.installed ## Prove on what `make deploy` has deployed that no re
 	@ansible-playbook playbooks/prove.yml $(ARGS)
 
 # molecule names a scenario's folder after the clone's own folder: below one ANSIBLE_HOME, two clones of one name would share it.
-molecule test-hosts: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+molecule test-host test-hosts: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
 .PHONY: molecule
 molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
 	@molecule test -s default
 	@molecule test -s pecan
 
-.PHONY: test-hosts
-test-hosts: $(VENV)/.installed ## Deploy to hosts with systemd, one and then a cluster with a balancer (root; Debian or Ubuntu)
+.PHONY: test-host
+test-host: $(VENV)/.installed ## Deploy to a host with systemd: restart, kill, a second instance, reboot (root; Debian or Ubuntu)
 	@molecule test -s systemd
+
+.PHONY: test-hosts
+test-hosts: test-host ## The same, and then a cluster with a balancer and faults in the middle of a roll
 	@molecule test -s cluster
 
 .PHONY: parity

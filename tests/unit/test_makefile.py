@@ -27,7 +27,7 @@ def ansible_home(clone: Path, task: str) -> str:
     return said.pop()
 
 
-@pytest.mark.parametrize("task", ["molecule", "test-hosts"])
+@pytest.mark.parametrize("task", ["molecule", "test-host"])
 def test_two_clones_of_one_name_share_no_molecule_folder(tmp_path: Path, task: str) -> None:
     one, other = tmp_path / "one/mooring", tmp_path / "other/mooring"
     assert ansible_home(one, task) != ansible_home(other, task)
