@@ -23,6 +23,7 @@ from tests.faults.support import (
     more_requests,
     private_state,
 )
+from tests.load.generator import table
 from tests.load.stage import RATE, Stage, staged
 
 HOUR = 3600
@@ -85,6 +86,7 @@ def clock() -> Iterator[Clock]:
             _start_supervisord(stage, file)
             stage.gate()
         yield Clock(file, stage)
+        print(table(stage.generator.stop()))
     file.unlink()
 
 
