@@ -137,8 +137,8 @@ def test_the_gate_refuses_at_once_and_shows_the_last_words(instance: Instance, a
 def test_the_gate_shows_where_a_worker_hangs(instance: Instance) -> None:
     instance.colour("green", workers=1, app="applications:hangs")
     instance.control("update", "api-green")
-    refusal = instance.gate("green", "--timeout", "3", workers=1, status=1)
-    assert "0 of 1 workers of api-green became ready within 3 s" in refusal
+    refusal = instance.gate("green", "--timeout", "10", workers=1, status=1)
+    assert "0 of 1 workers of api-green became ready within 10 s" in refusal
     assert "applications.py" in refusal
     assert "in hangs" in refusal
 
