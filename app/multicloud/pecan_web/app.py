@@ -87,8 +87,17 @@ def respond(result: Answer) -> Response:
     )
 
 
+def _blank() -> Response:
+    """Return what Pecan makes for each request and our controllers put another response in the place of."""
+    return Response(headerlist=[], app_iter=())
+
+
 class Application(ExplicitPecan):  # type: ignore[misc] # Pecan comes without types
     """Pecan without context locals (controllers get request and response) and without opinions on bodies."""
+
+    def route(self, req: Request, node: RootController, _path: str) -> tuple[Callable[..., Any], list[str]]:
+        """Ask the root controller, who decides for every path: Pecan's walk would look for other handlers first."""
+        return node._route([], req)  # type: ignore[no-any-return]
 
     def _handle_empty_response_body(self, state: Any) -> None:
         """Leave the response alone: Pecan would read streams whole and turn an empty 200 to 204."""
@@ -100,7 +109,7 @@ def make_app() -> RequestLog:
     application = Application(
         RootController(),
         request_cls=Request,
-        response_cls=Response,
+        response_cls=_blank,
         force_canonical=False,
         guess_content_type_from_ext=False,
     )
