@@ -24,7 +24,8 @@ def test_a_deploy_to_a_port_that_is_taken_is_refused_and_the_neighbour_serves_on
             assert not home.exists(), "nothing has been changed"
         assert stage.pids() == before
     with harmless(stage, "a deploy to the neighbour's port"):
-        assert "is the port of counting" in stage.refused(**own | {"api_port": stage.port})
+        told = stage.refused(**own | {"api_port": stage.port})
+        assert "is the port of counting" in told, told
         assert not home.exists()
     with harmless(stage, "the port taken in the middle of the deploy"):
         process = stage.start("deploy.yml", **own)
