@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -177,12 +178,18 @@ def check(stage: Stage, clients: list[Client], request: tuple[Any, ...], aai: Re
     assert results[0] == results[1]
 
 
-@settings(
-    max_examples=500,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(METHODS, PATHS, QUERIES, FIELDS, BODIES, AAI, REPLIES)
+def requests_and_replies(examples: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a test as many different requests, with what A&AI and MSB answer them."""
+    unhurried = settings(
+        max_examples=examples,
+        deadline=None,
+        suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    )
+    given_all = given(METHODS, PATHS, QUERIES, FIELDS, BODIES, AAI, REPLIES)
+    return lambda test: unhurried(given_all(test))
+
+
+@requests_and_replies(500)
 def test_any_request_in_process(
     stage: Stage,
     method: str,
@@ -197,12 +204,7 @@ def test_any_request_in_process(
     check(stage, clients, (method, path + query, fields, body), aai, msb)
 
 
-@settings(
-    max_examples=150,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
-@given(METHODS, PATHS, QUERIES, FIELDS, BODIES, AAI, REPLIES)
+@requests_and_replies(150)
 def test_any_request_over_a_socket(
     stage: Stage,
     method: str,

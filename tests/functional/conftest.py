@@ -11,10 +11,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from functional.support import ROOT, Supervisord
+from functional.worker_support import Worker
 
 REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
 
@@ -80,3 +82,17 @@ def each_supervisord(request: pytest.FixtureRequest, folder: Path) -> Iterator[S
     server = Supervisord(folder, python)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def make() -> Iterator[Any]:
+    """A maker of workers that are not started, and are ended after the test."""
+    made = []
+
+    def maker(*args: Any, **settings: Any) -> Worker:
+        made.append(Worker(*args, **settings))
+        return made[-1]
+
+    yield maker
+    for one in made:
+        one.stop()

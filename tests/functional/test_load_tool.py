@@ -26,6 +26,7 @@ GET = ("--get", "/", "--expect-body", "right")
 POST = ("--post", "/count", "--expect-body", "%(id)s")
 KEPT = ("--new", "0", "--kept", "3")
 NEW = ("--new", "3", "--kept", "0")
+BOUNDED = ("--max-requests", "120", "--duration", "60")
 THRICE = "20,30,40"
 
 
@@ -188,7 +189,7 @@ def test_a_failure_is_of_its_class_and_none_is_missing(
     timeout = "1" if failure == "timeout" else str(DEADLINE)
     run = bench.load(
         bench.serve("--fault", fault, "--on", THRICE),
-        *(*GET, *POST, *clients, "--max-requests", "120", "--duration", "60", "--timeout", timeout),
+        *(*GET, *POST, *clients, *BOUNDED, "--timeout", timeout),
     )
     assert run.status == 1
     assert run.summary["failures"] == {failure: 3}
@@ -246,10 +247,7 @@ def test_a_unix_socket(bench: Bench) -> None:
         *GET,
         *POST,
         *KEPT,
-        "--max-requests",
-        "120",
-        "--duration",
-        "60",
+        *BOUNDED,
     )
     assert run.summary["failures"] == {"closed_idle": 3}
 
@@ -261,10 +259,7 @@ def test_a_connection_that_ends_between_responses_fails_nothing(bench: Bench, fa
         *GET,
         *POST,
         *KEPT,
-        "--max-requests",
-        "120",
-        "--duration",
-        "60",
+        *BOUNDED,
     )
     assert run.status == 0
     assert run.summary["closed_between_responses"] == {"announced": 0, "eof": 0, "reset": 0} | {how: 3}
@@ -282,7 +277,7 @@ def test_an_answer_that_comes_unasked_on_an_idle_connection(bench: Bench) -> Non
 
 def test_an_idempotent_request_is_repeated_once_if_the_user_wants_that(bench: Bench) -> None:
     url = bench.serve("--fault", "close_unanswered", "--on", THRICE)
-    words = (*KEPT, "--max-requests", "120", "--duration", "60", "--retry-idle")
+    words = (*KEPT, *BOUNDED, "--retry-idle")
     run = bench.load(url, *GET, *words)
     assert run.status == 0
     assert (run.summary["failed"], run.summary["retried"]) == (0, 3)
@@ -290,7 +285,7 @@ def test_an_idempotent_request_is_repeated_once_if_the_user_wants_that(bench: Be
 
 def test_a_post_is_never_repeated(bench: Bench) -> None:
     url = bench.serve("--fault", "close_unanswered", "--on", THRICE)
-    run = bench.load(url, *POST, *KEPT, "--max-requests", "120", "--duration", "60", "--retry-idle")
+    run = bench.load(url, *POST, *KEPT, *BOUNDED, "--retry-idle")
     assert run.summary["failures"] == {"closed_idle": 3}
     assert run.summary["retried"] == 0
 
@@ -313,10 +308,7 @@ def test_what_was_lost_and_what_was_done_twice(
         bench.serve("--fault", fault, "--on", THRICE),
         *POST,
         *KEPT,
-        "--max-requests",
-        "120",
-        "--duration",
-        "60",
+        *BOUNDED,
     )
     assert run.status == 1
     assert run.summary["failed"] == failed
@@ -491,7 +483,7 @@ def test_over_tls(
 ) -> None:
     authority, shown = certified
     url = bench.serve("--fault", fault, "--on", THRICE, *shown).replace("http:", "https:")
-    words = (*GET, *POST, *KEPT, "--tls-ca", str(authority.path), "--max-requests", "120", "--duration", "60")
+    words = (*GET, *POST, *KEPT, "--tls-ca", str(authority.path), *BOUNDED)
     run = bench.load(url, *words)
     assert run.summary["failures"] == failures
     assert run.summary["requests"] == 120

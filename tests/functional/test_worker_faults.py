@@ -9,28 +9,13 @@ import resource
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from functional.support import DEADLINE, until
-from functional.worker_support import Worker
 from mooring import private
-
-
-@pytest.fixture
-def make() -> Iterator[Any]:
-    made = []
-
-    def maker(*args: Any, **settings: Any) -> Worker:
-        made.append(Worker(*args, **settings))
-        return made[-1]
-
-    yield maker
-    for one in made:
-        one.stop()
 
 
 def page(path: str) -> bytes:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +16,6 @@ import pytest
 from functional.support import DEADLINE, until
 from functional.worker_support import Worker, worker
 from mooring import private
-
-
-@pytest.fixture
-def make() -> Iterator[Any]:
-    """A maker of workers that are not started, and are ended after the test."""
-    made = []
-
-    def maker(*args: Any, **settings: Any) -> Worker:
-        made.append(Worker(*args, **settings))
-        return made[-1]
-
-    yield maker
-    for one in made:
-        one.stop()
 
 
 def ends(one: Worker, **popen: Any) -> tuple[int, str]:

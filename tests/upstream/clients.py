@@ -10,25 +10,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from upstream.wire import Fielded
+
 
 @dataclass
-class Got:
+class Got(Fielded):
     """A response. ``fields`` are the header lines in their order."""
 
     status: int
     reason: str
     fields: list[tuple[str, str]]
     body: bytes
-
-    def values(self, name: str) -> list[str]:
-        """Return the values of a field, one for each line."""
-        return [value for each, value in self.fields if each.lower() == name.lower()]
-
-    def value(self, name: str) -> str | None:
-        """Return the one value of a field, None if there is none."""
-        values = self.values(name)
-        assert len(values) <= 1, f"{name} stands {len(values)} times"
-        return values[0] if values else None
 
 
 def environ_of(

@@ -15,8 +15,24 @@ class GoneError(Exception):
     """The client closed the connection."""
 
 
+class Fielded:
+    """What has header lines, ``fields``, in their order."""
+
+    fields: list[tuple[str, str]]
+
+    def values(self, name: str) -> list[str]:
+        """Return the values of a field, one for each line."""
+        return [value for each, value in self.fields if each.lower() == name.lower()]
+
+    def value(self, name: str) -> str | None:
+        """Return the one value of a field, None if there is none."""
+        values = self.values(name)
+        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        return values[0] if values else None
+
+
 @dataclass
-class Seen:
+class Seen(Fielded):
     """A request as it came, before anything was decoded or joined."""
 
     method: str
@@ -29,16 +45,6 @@ class Seen:
     """SHA-256 of the whole body."""
     chunks: list[int] = field(default_factory=list)
     """Sizes of the chunks, if the body came so."""
-
-    def values(self, name: str) -> list[str]:
-        """Return the values of a field, one for each line."""
-        return [value for each, value in self.fields if each.lower() == name.lower()]
-
-    def value(self, name: str) -> str | None:
-        """Return the one value of a field, None if there is none."""
-        values = self.values(name)
-        assert len(values) <= 1, f"{name} stands {len(values)} times"
-        return values[0] if values else None
 
 
 class Wire:

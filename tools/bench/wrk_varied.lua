@@ -1,5 +1,7 @@
 -- As wrk.lua, with requests of which a thousand in a row have different heads: no server gains by remembering one.
 -- They are made beforehand, so that giving one out costs wrk little.
+dofile((debug.getinfo(1, "S").source:gsub("^@", ""):gsub("wrk_varied.lua$", "wrk.lua")))
+
 local requests, turn = {}, 0
 
 function init(args)
@@ -11,13 +13,4 @@ end
 function request()
   turn = turn % #requests + 1
   return requests[turn]
-end
-
-function done(summary, latency, requests)
-  local errors = summary.errors
-  io.write(string.format(
-    '{"requests": %d, "microseconds": %d, "p50": %d, "p99": %d, "errors": ' ..
-    '{"connect": %d, "read": %d, "write": %d, "status": %d, "timeout": %d}}\n',
-    summary.requests, summary.duration, latency:percentile(50), latency:percentile(99),
-    errors.connect, errors.read, errors.write, errors.status, errors.timeout))
 end
