@@ -6,9 +6,11 @@ import datetime
 import email.utils
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,17 +29,24 @@ from tests.load.generator import table
 from tests.load.stage import RATE, Stage, staged
 
 HOUR = 3600
+OFFSET = "offset"
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+SLEEP = """
+# libfaketime fails each clock_nanosleep(2) until a moment of the monotonic clock (EINVAL), which is how time.sleep waits.
+import select, time
+
+time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+"""
 NEEDS = "libfaketime is not there (Debian: apt-get install libfaketime)"
 
 pytestmark = pytest.mark.skipif(not LIBRARIES, reason=NEEDS)
 
 
 class Clock:
-    """The wall clock of a deployment; the monotonic one goes on."""
+    """The wall clock of a deployment; the monotonic one goes on. ``folder`` holds what its processes read."""
 
-    def __init__(self, file: Path, stage: Stage) -> None:
-        self._file, self.stage = file, stage
+    def __init__(self, folder: Path, stage: Stage) -> None:
+        self._file, self.stage = folder / OFFSET, stage
 
     def set(self, offset: int) -> None:
         """Set it to the true time and so many seconds; returns when supervisord and the workers show that."""
@@ -77,29 +86,32 @@ def _off(connection: http.client.HTTPConnection) -> float:
 @pytest.fixture(scope="module")
 def clock() -> Iterator[Clock]:
     """A deployment of its own, whose supervisord has this clock, and so have all its processes."""
-    file = Path(f"/tmp/mooring-clock-{os.getpid()}")
-    tell(file, 0)
+    folder = Path(tempfile.mkdtemp(prefix="mooring-clock-"))
+    folder.chmod(0o755)
+    tell(folder / OFFSET, 0)
+    (folder / "sitecustomize.py").write_text(SLEEP)
     settings = {"MOORING_BODY_TIMEOUT": 120}
     with staged("--rate", str(RATE), "--timeout", "60", drain_timeout=60, worker_settings=settings) as stage:
         with stage.generator.marked("supervisord started with the other clock"):
             end_supervisord(stage, signal.SIGTERM)
-            _start_supervisord(stage, file)
+            _start_supervisord(stage, folder)
             stage.gate()
-        yield Clock(file, stage)
+        yield Clock(folder, stage)
         print(table(stage.generator.stop()))
-    file.unlink()
+    shutil.rmtree(folder)
 
 
-def _start_supervisord(stage: Stage, file: Path) -> None:
-    """Start it as the playbook does. It alone gets the library, whose clock_nanosleep(2) does not bear Ansible."""
+def _start_supervisord(stage: Stage, folder: Path) -> None:
+    """Start it as the playbook does. It alone, with its processes, gets the library."""
     home = stage.root / "supervisor"
     environment = {
         **os.environ,
         "LD_PRELOAD": str(LIBRARIES[0]),
-        "FAKETIME_TIMESTAMP_FILE": str(file),
+        "FAKETIME_TIMESTAMP_FILE": str(folder / OFFSET),
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
+        "PYTHONPATH": str(folder),
     }
     words = [home / "venv/bin/supervisord", "-c", home / "supervisord.conf"]
     subprocess.run(words, env=environment, check=True, stdin=subprocess.DEVNULL)
