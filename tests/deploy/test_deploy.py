@@ -119,8 +119,12 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"releases_kept": 1}, "releases_kept is"),
     ({"hooks_before": [{"name": "migrate", "command": "one string"}]}, "hooks_before or hooks_after has"),
     (
-        {"hooks_after": [{"name": "announce", "command": ["true"], "on": "moon"}]},
+        {"hooks_after": [{"name": "announce", "command": ["true"], "where": "moon"}]},
         "hooks_before or hooks_after has",
+    ),
+    (
+        {"hooks_after": [{"name": "announce", "command": ["true"], "on": "controller"}]},
+        "perhaps once: true or where: controller",
     ),
 ]
 

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tests.deploy.conftest import Site, recap
 
 # What a hook finds: who runs it, where, and what it is told.
@@ -68,8 +70,10 @@ def test_a_hook_that_fails_before_stops_before_the_change_by_name(site: Site) ->
 
 
 def test_a_hook_that_fails_after_says_that_the_new_release_serves(site: Site) -> None:
+    # As an inventory has it: YAML 1.1, in which some words are no words (on: is true:)
+    hooks = yaml.safe_load("[{name: announce, command: [no-such-command], where: controller, once: false}]")
     output = site.refused(
-        hooks_after=[{"name": "announce", "command": ["no-such-command"], "on": "controller"}],
+        hooks_after=hooks,
         app_environment={"GREETING": "good evening"},
     )
     assert "The hook announce (after the switch) has failed on localhost (run on the controller)" in output
