@@ -31,6 +31,9 @@ def _arguments() -> argparse.Namespace:
         "--app", type=Path, default=ROOT / "app", help="the app/ to measure (default: this one)"
     )
     parser.add_argument(
+        "--python", default=install.default_python(), help="the Python of all servers (default: %(default)s)"
+    )
+    parser.add_argument(
         "--report-only", action="store_true", help="write the report anew from the last measurement"
     )
     return parser.parse_args()
@@ -48,7 +51,7 @@ def main() -> int:
     try:
         if not arguments.report_only:
             install.check_tools()
-        binaries = install.virtualenv()
+        binaries = install.virtualenv(arguments.python)
         if not arguments.report_only:
             folder.mkdir(parents=True, exist_ok=True)
             for measured in _measure(binaries, arguments):

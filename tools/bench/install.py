@@ -18,6 +18,7 @@ PACKAGES = ROOT / "requirements" / "bench.txt"
 BJOERN = ROOT / "requirements" / "bench-bjoern.txt"
 TOOLS = {"wrk": "wrk", "ab": "apache2-utils"}
 LIBEV = (Path("/usr/include/ev.h"), Path("/usr/local/include/ev.h"))
+DISTRIBUTION_PYTHON = Path("/usr/bin/python3")
 SHOWN = (
     "eventlet",
     "greenlet",
@@ -38,6 +39,11 @@ class MissingError(RuntimeError):
     """Something is not installed; the text says what and how to get it."""
 
 
+def default_python() -> str:
+    """Return the Python to measure with: the distribution's, which is what hosts run; if there is none, this one."""
+    return str(DISTRIBUTION_PYTHON) if DISTRIBUTION_PYTHON.exists() else sys.executable
+
+
 def check_tools() -> None:
     """Raise MissingError unless wrk and ab are there."""
     missing = [name for name in TOOLS if shutil.which(name) is None]
@@ -48,13 +54,17 @@ def check_tools() -> None:
         )
 
 
-def virtualenv() -> Path:
-    """Build the virtualenv, unless it stands already with these packages; return its ``bin``."""
+def virtualenv(python: str) -> Path:
+    """Build the virtualenv, unless it stands already with these packages and this Python; return its ``bin``."""
     stamp = VENV / "installed"
-    wanted = hashlib.sha256(PACKAGES.read_bytes() + BJOERN.read_bytes()).hexdigest()
+    version = _said([python, "-VV"], r"(.+)")
+    wanted = hashlib.sha256(PACKAGES.read_bytes() + BJOERN.read_bytes() + version.encode()).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         sys.stderr.write("Installing the peers into .cache/bench/venv (once; uWSGI is compiled) …\n")
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+        if subprocess.run([python, "-m", "venv", "--clear", VENV], check=False).returncode:
+            raise MissingError(
+                f"{python} makes no virtualenv (its words are above): apt-get install python3-venv, or name another: --python"
+            )
         _pip(PACKAGES)
         if has_libev():
             _pip(BJOERN)
@@ -112,7 +122,7 @@ def machine(app: Path) -> dict[str, str]:
         "cores": str(len(os.sched_getaffinity(0))),
         "memory": memory,
         "kernel": platform.release(),
-        "Python": platform.python_version(),
+        "Python": _said([str(VENV / "bin" / "python"), "-VV"], r"Python (.+)"),
         "wrk": _said(["wrk", "-v"], r"wrk (\S+)"),
         "ab": _said(["ab", "-V"], r"Version (\S+)"),
         "load average before": f"{os.getloadavg()[0]:.1f}",
