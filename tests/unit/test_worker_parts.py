@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mooring import settings
-from mooring.worker import request
+from mooring.worker import headers, request
 from mooring.worker.balance import PATIENCE, SLACK, Balance
 from mooring.worker.deadlines import Pace
 from mooring.worker.grammar import RefusedError
-from mooring.worker.headers import Head, HeadersError
+from mooring.worker.headers import Head, HeadersError, checked_head
 
 SETTINGS = settings.load({"MOORING_INSTANCE": "a", "MOORING_RUN_DIR": "/r", "MOORING_APP": "a:b"})
 
@@ -135,3 +136,31 @@ def test_a_head_of_a_response() -> None:
     assert (head.lines, head.length, head.status) == (b"HTTP/1.1 200 Fine\r\nX: \xe9\t\r\n", 5, 200)
     with pytest.raises(HeadersError, match="hop-by-hop"):
         Head("200 OK", [("proxy-Connection", "x")])
+
+
+def test_a_head_of_a_response_is_remembered() -> None:
+    fields = [("Content-Type", "text/plain"), ("Content-Length", "5")]
+    head = checked_head("200 OK", fields)
+    assert checked_head("200 OK", list(fields)) is head
+    assert checked_head("201 Created", fields).status == 201
+    assert checked_head("200 OK", [*fields[:1], ("Content-Length", "6")]).length == 6
+
+
+def test_a_head_that_cannot_be_sent_is_not_remembered() -> None:
+    for wrong in ([("X", "a\nb")], [("X", 1)], [("X", ["a"])], [(b"X", "a")]):
+        for _ in range(2):
+            with pytest.raises(HeadersError):
+                checked_head("200 OK", wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("fields", [(("X", "y"),), iter([("X", "y")]), [["X", "y"]]])
+def test_fields_in_other_shapes_than_a_list_of_tuples_make_the_same_head(fields: Any) -> None:
+    assert checked_head("200 OK", fields).lines == b"HTTP/1.1 200 OK\r\nX: y\r\n"
+
+
+def test_the_heads_that_are_remembered_are_bounded() -> None:
+    for number in range(1000):
+        checked_head("200 OK", [("ETag", str(number))])
+        checked_head("200 OK", [("Set-Cookie", "x" * (1000 + number * 10))])
+    assert 0 < len(headers._HEADS) <= 256
+    assert sum(len(head.lines) for head in headers._HEADS.values()) <= 256 * 2048

@@ -78,6 +78,33 @@ class Head:
         self.length = length
 
 
+def checked_head(status: str, fields: list[tuple[str, str]]) -> Head:
+    """Return the Head of these. Raises HeadersError.
+
+    An application gives many responses the same head, so heads are remembered for a while: they are not changed once
+    they are made.
+    """
+    if type(fields) is not list:
+        return Head(status, fields)
+    key = (status, *fields)
+    try:
+        head = _HEADS.get(key)
+    except TypeError:  # a field that is no tuple of strings: unhashable
+        return Head(status, fields)
+    if head is None:
+        head = Head(status, fields)
+        if len(head.lines) <= MAX_REMEMBERED_HEAD:
+            if len(_HEADS) >= MAX_REMEMBERED:
+                _HEADS.clear()
+            _HEADS[key] = head
+    return head
+
+
+MAX_REMEMBERED = 256
+MAX_REMEMBERED_HEAD = 2048
+"""Most heads that are remembered, and their largest in bytes."""
+
+_HEADS: dict[tuple[Any, ...], Head] = {}
 _STATUSES: dict[str, int] = {}
 _NAMES: dict[str, int] = {}
 

@@ -15,7 +15,7 @@ from typing import Any
 from mooring.settings import Settings
 from mooring.worker import log
 from mooring.worker.deadlines import Pace
-from mooring.worker.headers import Head, date_line
+from mooring.worker.headers import Head, checked_head, date_line
 from mooring.worker.transport import Transport
 
 JOIN = 65536
@@ -116,7 +116,7 @@ class Response:
                 exc_info = None  # no circle through the traceback
         elif self._head is not None:
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
-        self._head = Head(status, headers)
+        self._head = checked_head(status, headers)
         return self.write
 
     def write(self, data: bytes) -> None:

@@ -239,12 +239,17 @@ class Transport:
 
     def _wait(self, deadline: float) -> None:
         self._stretch = 0
-        self._waiter = getcurrent()
+        waiter = self._waiter = getcurrent()
         self.deadline = deadline
         if deadline < self._deadlines.next:
             self._deadlines.at_latest(deadline)
+        hub = self._hub
         try:
-            self._hub.switch()
+            # Hub.switch also adopts greenlets that an application has made by itself, which ours and Eventlet's need not
+            if waiter.parent is hub.greenlet:
+                hub.greenlet.switch()
+            else:
+                hub.switch()
         finally:
             self._waiter = None
             self.deadline = NEVER
