@@ -35,12 +35,6 @@ ACCEPT_MOST = 4
 ACCEPT_SPELL = 0.001
 """Seconds after which no further one is taken in the same turn."""
 
-DEFER = 1
-"""Seconds for which the kernel keeps a connection to itself until its first bytes come (tcp(7), TCP_DEFER_ACCEPT).
-
-A worker that took it earlier would have to wait for them, which costs a quarter of a short connection.
-"""
-
 BACK_OFF = (0.02, 1.0)
 """Shortest and longest pause after accept failed, in seconds; it doubles from one to the other."""
 
@@ -107,10 +101,8 @@ class Server:
         """Accept until drained; return the exit status."""
         if not self.draining:
             self._listener.setblocking(False)
-            if self._listener.family in INET:
-                tcp, options = engine.raw_socket.IPPROTO_TCP, engine.raw_socket
-                self._listener.setsockopt(tcp, options.TCP_NODELAY, 1)  # accepted sockets inherit it
-                self._listener.setsockopt(tcp, options.TCP_DEFER_ACCEPT, DEFER)
+            if self._listener.family in INET:  # accepted sockets inherit it
+                self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
             if self.settings.max_memory:
                 self._watch_memory()
             self._tell()
