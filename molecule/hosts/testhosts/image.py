@@ -21,8 +21,10 @@ DISTRIBUTIONS = {
     "jammy": mirror.UBUNTU,
     "noble": mirror.UBUNTU,
 }
-# A target has Python with venv and what a server always has; no compiler, no pip, no supervisor.
+# A target has Python with venv and what a server always has (apt brings libstdc++, which greenlet needs); no compiler, no pip, no
+# supervisor.
 HOST_PACKAGES = (
+    "apt",
     "systemd",
     "systemd-sysv",
     "dbus",
