@@ -12,6 +12,8 @@ from typing import Any
 
 from upstream.wire import GoneError, Seen, Wire
 
+DEADLINE = 30  # seconds
+
 Reply = Callable[[Seen, Wire], None]
 
 
@@ -81,6 +83,8 @@ class Upstream:
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=1024)
         self._wires: set[Wire] = set()
         self._lock = threading.Lock()
+        self._replying = 0
+        self._replied = threading.Condition(self._lock)
         self.port: int = self._listener.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.read_bodies = True
@@ -98,6 +102,11 @@ class Upstream:
         """Return the one request that came."""
         assert len(self.seen) == 1, [f"{each.method} {each.target}" for each in self.seen]
         return self.seen[0]
+
+    def quiet(self) -> None:
+        """Wait until each reply that has begun is at its end: one that closes does so after its last byte."""
+        with self._replied:
+            assert self._replied.wait_for(lambda: not self._replying, DEADLINE), "a reply does not end"
 
     def close(self) -> None:
         """Stop listening and cut all connections."""
@@ -142,7 +151,13 @@ class Upstream:
                     wire.read_body(seen)
                 with self._lock:
                     self.seen.append(seen)
-                self.reply(seen, wire)
+                    self._replying += 1
+                try:
+                    self.reply(seen, wire)
+                finally:
+                    with self._replied:
+                        self._replying -= 1
+                        self._replied.notify_all()
         except (GoneError, OSError):
             pass
         finally:
