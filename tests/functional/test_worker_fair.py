@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import signal
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from functional.support import until
 from functional.worker_support import Client, Worker
 
 WHO = b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n"
+DESCRIPTORS = b"GET /descriptors HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @contextlib.contextmanager
@@ -66,6 +68,35 @@ def test_100_kept_connections_over_2_workers(speaking: bool) -> None:
             until(lambda: all(one.stats()["open"] == 0 for one in made), "a fresh start")
             with connections(made[0], 100, b"" if not speaking else WHO) as clients:
                 assert max(shares(clients)) <= 60
+
+
+def taken_by_turns(held: int, coming: int, turns: int) -> list[int]:
+    """How many of the connections that wait at once a worker that holds others has taken, turn by turn of its hub."""
+    with workers(1) as (one,), connections(one, held, WHO) as clients:
+        before = int(clients[0].ask(DESCRIPTORS).body)
+        one.process.send_signal(signal.SIGSTOP)
+        try:
+            made = [one.connect() for _ in range(coming)]
+            clients[0].send(DESCRIPTORS * turns)  # who pipelines is served once in a turn
+        finally:
+            one.process.send_signal(signal.SIGCONT)
+        answers = [clients[0].answer() for _ in range(turns)]
+        for client in made:
+            client.close()
+        return [int(answer.body) - before for answer in answers if answer]
+
+
+def test_who_holds_few_takes_one_that_stays_at_a_time() -> None:
+    """Whoever is idle beside it then gets the next."""
+    taken = taken_by_turns(held=1, coming=10, turns=8)
+    assert all(later - earlier <= 1 for earlier, later in itertools.pairwise(taken)), taken
+    assert taken[-1] >= 7, taken
+
+
+def test_who_holds_many_takes_several_at_a_time() -> None:
+    """Turns are long where many speak: one a turn let the last of a thousand wait for a second."""
+    taken = taken_by_turns(held=64, coming=60, turns=30)
+    assert taken[-1] == 60, taken
 
 
 def test_a_worker_that_stands_still_does_not_hold_up_the_others() -> None:

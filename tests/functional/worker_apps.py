@@ -422,6 +422,11 @@ def gives_descriptors(environ: Environ, start_response: Any) -> list[bytes]:
     return [b"given back"]
 
 
+def descriptors(environ: Environ, start_response: Any) -> list[bytes]:
+    start_response("200 OK", [TEXT])
+    return [b"%d" % sum(1 for _ in Path("/proc/self/fd").iterdir())]
+
+
 def takes_memory(environ: Environ, start_response: Any) -> list[bytes]:
     hoard.append(os.urandom(1 << 20) * 64)
     start_response("200 OK", [TEXT])

@@ -1,9 +1,9 @@
 """Accepting, and ending: the part of the worker that owns the listening socket.
 
-The socket is shared by all workers, so its backlog is the one queue of all. A worker takes one connection at a
-time, and the next in the same turn of its hub only if that one is over already; it takes none while it is full, and
-lets workers that hold fewer go first (``mooring.worker.balance``). A drain only closes this process's descriptor:
-shutdown(2) would end the listening for every process.
+The socket is shared by all workers, so its backlog is the one queue of all. In one turn of its hub a worker takes a
+connection that stays (and a few more if it holds many already), or some that are over on the spot; it takes none
+while it is full, and lets workers that hold fewer go first (``mooring.worker.balance``). A drain only closes this
+process's descriptor: shutdown(2) would end the listening for every process.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ HESITATION = 0.001
 
 ACCEPT_MOST = 4
 """Connections that are taken in one turn of the hub, if each was served and closed on the spot."""
+
+HELD_FOR_ANOTHER = 16
+"""Connections held for which one more that stays is taken in a turn: with hundreds that all speak, turns are long."""
 
 ACCEPT_SPELL = 0.001
 """Seconds after which no further one is taken in the same turn."""
@@ -181,13 +184,14 @@ class Server:
         if self._listening is None:
             return  # stopped since epoll reported it
         until = time.monotonic() + ACCEPT_SPELL
-        for _ in range(ACCEPT_MOST):
-            held = len(self._connections)
-            if self._balance and self._balance.hesitates(held):
+        held = len(self._connections)
+        most = held + 1 + held // HELD_FOR_ANOTHER
+        for _ in range(max(ACCEPT_MOST, most - held)):
+            if self._balance and self._balance.hesitates(len(self._connections)):
                 self._pause(HESITATION)
                 return
-            if not self._accept() or len(self._connections) != held or time.monotonic() >= until:
-                return  # nobody there, one that stays, or others have waited long enough
+            if not self._accept() or len(self._connections) >= most or time.monotonic() >= until:
+                return  # nobody there, enough that stay, or others have waited long enough
 
     def _resume(self) -> None:
         if len(self._connections) < self.settings.max_connections:
