@@ -25,7 +25,7 @@ from tests.faults.support import (
     more_requests,
     private_state,
 )
-from tests.load.generator import table
+from tests.load.generator import to_be_told
 from tests.load.stage import RATE, Stage, staged
 
 HOUR = 3600
@@ -97,7 +97,7 @@ def clock() -> Iterator[Clock]:
             _start_supervisord(stage, folder)
             stage.gate()
         yield Clock(folder, stage)
-        print(table(stage.generator.stop()))
+        to_be_told("the clock under load", stage.generator.stop())
     shutil.rmtree(folder)
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from tests.faults.support import MAY_LOSE, REPLACED
-from tests.load.generator import table
+from tests.load.generator import to_be_told
 from tests.load.stage import Stage
 
 
 def test_nothing_was_doubled_and_nothing_else_was_lost(stage: Stage) -> None:
     summary = stage.generator.stop()
-    print(table(summary))
-    print("\n".join(f"{fault}: ready again after {seconds:.2f} s" for fault, seconds in REPLACED.items()))
+    again = [f"{fault}: ready again after {seconds:.2f} s" for fault, seconds in REPLACED.items()]
+    to_be_told("faults under load", summary, *again)
     counted = summary["ledger"]
     wrong: dict[str, Any] = {
         name: counted[name]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.load.generator import pytest_terminal_summary  # noqa: F401 - a hook
 from tests.load.stage import RATE, Stage, staged
 
 

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mooring_load import control, report
 from tests.deploy.conftest import REPOSITORY
 from tests.load.witnesses import Life, between, lives
@@ -20,6 +22,9 @@ ANSWER_WITHIN = 60.0
 AROUND = 2.0
 """Seconds before and after failures of which the logs are quoted."""
 MOST_TOLD = 20
+
+_TOLD: list[tuple[str, str]] = []
+"""Runs that are over: title and text."""
 
 
 class Generator:
@@ -112,6 +117,13 @@ def wrong(summary: dict[str, Any]) -> dict[str, int]:
     return {name: number for name, number in numbers.items() if number}
 
 
-def table(summary: dict[str, Any]) -> str:
-    """Return the report's table, for the test's output."""
-    return report.text(summary, [])
+def to_be_told(title: str, summary: dict[str, Any], *further: str) -> None:
+    """Keep a run's table, and further lines, for the end of the tests' output."""
+    _TOLD.append((title, "\n".join((report.text(summary, []), *further))))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell of the runs, of those too in which nothing failed."""
+    for title, text in _TOLD:
+        terminalreporter.section(title)
+        terminalreporter.write_line(text)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.load.generator import table, wrong
+from tests.load.generator import to_be_told, wrong
 from tests.load.operations import OPERATIONS
 from tests.load.stage import RATE, Stage
 
@@ -28,7 +28,7 @@ def test_nothing_failed_was_lost_doubled_or_refused(stage: Stage) -> None:
     # The load goes on by the clock; on a quick machine the operations are over before there were enough requests.
     stage.until(lambda: stage.generator.state()["requests"] >= LEAST_REQUESTS, LEAST_REQUESTS / RATE + 60)
     summary = stage.generator.stop()
-    print(table(summary))
+    to_be_told("operations under load", summary)
     assert not wrong(summary), f"{wrong(summary)}\n{stage.tell()}"
     assert summary["requests"] >= LEAST_REQUESTS
     assert summary["ledger"]["posts"] == summary["ledger"]["counted"] > 0

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 
 from functional.worker_certificates import Authority
-from tests.load.generator import Generator, table, wrong
+from tests.load.generator import Generator, to_be_told, wrong
 from tests.load.stage import Stage, all_replaced
 
 MANY = 2000
@@ -66,7 +66,7 @@ def with_many_connections(act: Act) -> Act:
             summary = crowd.stop()
         finally:
             crowd.end()
-        print(table(summary))
+        to_be_told(f"{MANY} more connections", summary)
         assert not wrong(summary), f"{wrong(summary)}\n{crowd.tell(stage.server_log, stage.home / 'log')}"
         assert summary["connections"]["kept"] >= MANY
 
@@ -111,7 +111,7 @@ def removal_of_the_neighbour(stage: Stage) -> None:
     """Remove the neighbour, of whose requests none has failed."""
     neighbour = stage.neighbours[0]
     summary = neighbour.generator.stop()
-    print(table(summary))
+    to_be_told("the neighbour under load", summary)
     assert not wrong(summary), f"{wrong(summary)}\n{neighbour.tell()}"
     neighbour.remove()
     assert not neighbour.home.exists()
