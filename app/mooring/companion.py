@@ -1,6 +1,6 @@
 """A companion: a program that runs beside the workers, from the release's virtualenv, under the same supervisord.
 
-    python -m mooring.companion multicloud.sandbox --port 9002
+    python -m mooring.companion multicloud.sandbox --port 10001
 
 runs the module as `python -m` would, under a name for `ps`, and ends it with supervisord, so that it never stays
 behind as an orphan that holds a port.

@@ -7,13 +7,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import Site, free_port, recap, recaps
+from tests.deploy.conftest import REPOSITORY, Site, free_port, recap, recaps
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(site: Site) -> None:
@@ -170,6 +171,42 @@ def test_a_taken_port_is_refused_with_its_holder(site: Site) -> None:
         output = site.refused(api_port=other.getsockname()[1])
     assert f"held by process {os.getpid()}" in output
     assert site.pids() == before
+
+
+def test_the_port_of_a_companion_is_refused_before_anything_changes(site: Site) -> None:
+    port = free_port()
+    companions = {"files": f"http.server --bind 127.0.0.1 {port}"}
+    try:
+        site.deploy(companions=companions)
+        with socket.socket() as visitor:
+            site.until(lambda: visitor.connect_ex(("127.0.0.1", port)) == 0)
+        before = site.live()
+        output = site.refused(companions=companions, api_port=port)
+        assert "(mooring: greeter companion http.server" in output
+        assert "changed=0 " in output
+        assert site.live() == before
+    finally:
+        site.deploy()
+
+
+def test_the_next_port_is_not_that_of_the_sandbox() -> None:
+    words = [
+        str(Path(sys.executable).parent / "ansible"),
+        "api",
+        "-i",
+        "inventory/local",
+        "-m",
+        "debug",
+        "-a",
+        "var=sandbox_port",
+    ]
+    for port in (9001, 65535):
+        done = subprocess.run(
+            [*words, "-e", f"api_port={port}"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+        )
+        (sandbox,) = re.findall(r"sandbox_port: (\d+)", done.stdout)
+        assert abs(int(sandbox) - port) >= 100
+        assert 0 < int(sandbox) < 65536
 
 
 def test_a_second_deploy_is_kept_out_and_told_who_is_in(site: Site) -> None:
