@@ -189,6 +189,22 @@ def test_the_port_of_a_companion_is_refused_before_anything_changes(site: Site) 
         site.deploy()
 
 
+def test_a_companion_that_does_not_stay_up_is_told(site: Site) -> None:
+    companions = {"clerk": "json.tool --no-such-option"}
+    try:
+        output = site.refused(companions=companions)
+        assert f"Release {site.live()['release']} is live and serves all the same" in output
+        assert "last words of greeter-clerk" in output
+        assert "unrecognized arguments: --no-such-option" in output
+        assert site.ask() == (200, "hello")
+        assert "last words of greeter-clerk" in site.refused("playbooks/verify.yml", companions=companions)
+        status = site.run("playbooks/status.yml", companions=companions).stdout
+        assert re.search(r"greeter-clerk +(BACKOFF|STARTING) +pid \d+ +companion", status), status
+    finally:
+        site.deploy()
+    assert "greeter-clerk" not in site.control("status")
+
+
 def test_the_next_port_is_not_that_of_the_sandbox() -> None:
     words = [
         str(Path(sys.executable).parent / "ansible"),

@@ -199,6 +199,7 @@ def test_status(instance: Instance) -> None:
     assert {(w["ready"], w["release"], w["supervisord"]) for w in found["colours"]["blue"]} == {
         (True, "r1", "RUNNING")
     }
+    assert found["companions"] == []
     nothing = instance.control_json("status", "--instance", "other")
     assert (nothing["sockets"], nothing["colours"]) == ([], {})
 

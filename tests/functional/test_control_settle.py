@@ -70,6 +70,9 @@ def test_settle_brings_up_what_is_live_and_then_changes_nothing(instance: Instan
     assert settle(instance)["changed"] is True
     assert groups(instance) == {"api-bootstrap", "api-blue", "api-clerk"}
     before = running(instance)
+    assert [each["name"] for each in instance.control_json("status", "--instance", "api")["companions"]] == [
+        "api-clerk"
+    ]
     again = settle(instance)
     assert again["changed"] is False
     assert again["manifest"] == {"instance": "api", "workers": 2, "release": "r1"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 import xmlrpc.client
@@ -140,6 +141,11 @@ class Server:
         raise ControlError(
             f"supervisord knows no process {full_name}: is its program file in place? run update"
         )
+
+
+def own_groups(instance: str) -> re.Pattern[str]:
+    """Match the names of an instance's groups: its name, a dash, and one word without a dash."""
+    return re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")
 
 
 def polling(timeout: float) -> Iterator[float]:

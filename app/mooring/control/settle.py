@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from pathlib import Path
 from typing import Any
 
 from mooring import releases
 from mooring.control.errors import ControlError
 from mooring.control.gate import Expected, Progress, gate, wait_process
-from mooring.control.server import Server
+from mooring.control.server import Server, own_groups
 from mooring.control.update import update
 
 
@@ -67,11 +66,8 @@ def clear(
 
 
 def _groups(server: Server, instance: str, conf_dir: Path) -> list[str]:
-    """List the instance's groups, by program files and by what runs: an interrupted run may have left either alone.
-
-    A group is named by the instance, a dash, and one word without a dash.
-    """
-    own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")
+    """List the instance's groups, by program files and by what runs: an interrupted run may have left either alone."""
+    own = own_groups(instance)
     running = {process["group"] for process in server.call("supervisor.getAllProcessInfo")}
     return sorted(
         name for name in running | {path.stem for path in conf_dir.glob("*.conf")} if own.fullmatch(name)

@@ -8,13 +8,15 @@ from typing import Any
 from mooring import private
 from mooring.control.gate import ask_all
 from mooring.control.restart import COLOURS
-from mooring.control.server import Process, Server
+from mooring.control.server import Process, Server, own_groups
 
 
 def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
-    """Return the sockets, the bootstrap and each colour's workers: what supervisord and they tell."""
+    """Return the sockets, the bootstrap, each colour's workers, and companions: what supervisord and they tell."""
     groups = {name: f"{instance}-{name}" for name in ("bootstrap", *COLOURS)}
-    processes = [p for p in server.processes() if p.group in groups.values()]
+    own = own_groups(instance)
+    everything = [p for p in server.processes() if own.fullmatch(p.group)]
+    processes = [p for p in everything if p.group in groups.values()]
     answers = ask_all(run_dir, processes, private.STATS)
     facts = [(p, _facts(p, answer)) for p, answer in zip(processes, answers, strict=True)]
     ours = set(groups.values())
@@ -25,6 +27,11 @@ def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
         "sockets": sockets,
         "bootstrap": next((f for p, f in facts if p.group == groups["bootstrap"]), None),
         "colours": {colour: workers for colour, workers in colours.items() if workers},
+        "companions": [
+            {"name": p.full_name, "supervisord": p.state, "pid": p.pid}
+            for p in everything
+            if p not in processes
+        ],
     }
 
 
@@ -56,4 +63,8 @@ def as_text(found: dict[str, Any]) -> str:
             f"  {each['name']:<28}  {each['supervisord']:<9}  pid {each['pid']:<8}  {ready:<9}"
             f"  {each.get('framework', ''):<8}  {release}"
         )
+    lines += [
+        f"  {each['name']:<28}  {each['supervisord']:<9}  pid {each['pid']:<8}  companion"
+        for each in found["companions"]
+    ]
     return "\n".join(line.rstrip() for line in lines)
