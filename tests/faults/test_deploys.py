@@ -12,7 +12,7 @@ from tests.faults.support import assert_not_mixed, harmless
 from tests.load.stage import Stage
 
 EVERY = os.environ.get("FAULTS_EVERY_TASK", "")
-"""Set, every task of a deploy is a boundary (an hour or so), not those alone that change something."""
+"""Set, every task of a deploy is a boundary (half an hour), not those alone that change something."""
 
 # The tasks that change what a later run finds, in the order of a deploy. Ansible names one when it has ended.
 BOUNDARIES = [
@@ -38,7 +38,7 @@ def test_a_deploy_killed_at_a_task_is_mended_by_running_it_again(stage: Stage, b
         _converges(stage, boundary)
 
 
-@pytest.mark.skipif(not EVERY, reason="takes an hour or so: FAULTS_EVERY_TASK=1 make test-faults")
+@pytest.mark.skipif(not EVERY, reason="takes half an hour: FAULTS_EVERY_TASK=1 make test-faults")
 def test_a_deploy_killed_at_any_task_is_mended_by_running_it_again(stage: Stage) -> None:
     """Before the lock nothing may have changed, and the next round is the run again; from then on each converges."""
     number, locked = 0, False
