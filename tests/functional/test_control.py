@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -138,7 +139,7 @@ def test_the_gate_shows_where_a_worker_hangs(instance: Instance) -> None:
     instance.colour("green", workers=1, app="applications:hangs")
     instance.control("update", "api-green")
     refusal = instance.gate("green", "--timeout", "10", workers=1, status=1)
-    assert "0 of 1 workers of api-green became ready within 10 s" in refusal
+    assert "0 of 1 workers of api-green have become ready within 10 s" in refusal
     assert "applications.py" in refusal
     assert "in hangs" in refusal
 
@@ -151,7 +152,7 @@ def test_the_gate_says_so_when_a_worker_gives_no_stack(instance: Instance) -> No
         refusal = instance.gate("blue", "--timeout", "1", status=1)
     finally:
         os.kill(stopped, signal.SIGCONT)
-    assert "1 of 2 workers of api-blue became ready within 1 s" in refusal
+    assert "1 of 2 workers of api-blue have become ready within 1 s" in refusal
     assert "it is stopped, as by SIGSTOP, and can give no stack" in refusal
 
 
@@ -167,6 +168,26 @@ def test_rolling_restart_loses_nobody(instance: Instance) -> None:
     assert not visitors.failures
     assert [each["old_pid"] for each in done] == before
     assert [each["pid"] for each in done] == instance.server.pids("api-blue")
+
+
+def test_rolling_restart_gives_a_drain_its_own_time(instance: Instance) -> None:
+    """A request may take longer than a worker's start; that of the gate, 0.1 s here, is over before either."""
+    instance.gate("blue")
+    with contextlib.ExitStack() as clients:
+        held = []
+        while not _open(instance)[0]:
+            held.append(clients.enter_context(socket.create_connection(("127.0.0.1", instance.port))))
+            held[-1].sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12")
+            until(lambda: sum(_open(instance)) == len(held), "a worker has the connection")
+        restart = _background(instance, "restart", "--instance", "api", "--timeout", "0.1")
+        with pytest.raises(subprocess.TimeoutExpired):
+            restart.wait(1)
+        for client in held:
+            client.sendall(b"34")
+            assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    _, errors = restart.communicate(timeout=60)
+    assert "0 of 2 workers restarted; api-blue:0 has not become ready within 0.1 s" in errors
+    instance.gate("blue")
 
 
 def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Instance, folder: Path) -> None:

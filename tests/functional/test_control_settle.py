@@ -122,3 +122,15 @@ def test_clear_removes_all_of_one_instance_and_nothing_of_another(instance: Inst
     instance.control("clear", "--instance", "api", "--conf-dir", str(instance.server.folder / "conf.d"))
     assert groups(instance) == {"api-two-blue"}
     assert [path.name for path in (instance.server.folder / "conf.d").iterdir()] == ["api-two-blue.conf"]
+
+
+def test_what_was_stopped_is_started(instance: Instance) -> None:
+    settle(instance)
+    before = running(instance)
+    for name in ("api-blue:1", "api-clerk"):
+        instance.server.ctl("stop", name)
+    assert settle(instance)["changed"] is True
+    after = running(instance)
+    assert all(after.values())
+    assert {name for name, pid in before.items() if after[name] != pid} == {"api-blue:1", "api-clerk:api-clerk"}
+    assert settle(instance)["changed"] is False

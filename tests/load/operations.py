@@ -104,7 +104,7 @@ EACH: list[tuple[str, Callable[[Stage], None]]] = [
     ("supervisorctl reload", reload),
     ("refused: import error", refused("import", "this release is broken on purpose")),
     ("refused: wrong smoke answer", refused("smoke", "503")),
-    ("refused: hangs at start", refused("hang", "became ready within", gate_timeout=5)),
+    ("refused: hangs at start", refused("hang", "become ready within", gate_timeout=5)),
     ("refused: exits after ready", refused("exit", "this release leaves after it was ready")),
     ("refused: missing dependency", refused("dependency", "a_package_that_nobody_has_installed")),
 ]

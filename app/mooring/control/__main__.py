@@ -63,8 +63,9 @@ def _gate(given: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _restart(given: argparse.Namespace) -> tuple[Any, str]:
+    timeouts = (given.timeout, given.drain_timeout)
     with _alone(given):
-        done = restart.restart(_server(given), _run_dir(given), given.instance, given.timeout, _progress)
+        done = restart.restart(_server(given), _run_dir(given), given.instance, timeouts, _progress)
     return {"restarted": done}, f"{len(done)} workers restarted"
 
 
@@ -129,6 +130,11 @@ def _parser() -> argparse.ArgumentParser:
             )
         return one
 
+    def drain(one: argparse.ArgumentParser) -> None:
+        one.add_argument(
+            "--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600"
+        )
+
     one = command("update", _update, "add, replace or remove exactly these groups, as configured", 600)
     one.add_argument("groups", nargs="+", metavar="GROUP", help="for example multicloud-blue")
     one = command("gate", _gate, "wait until N of N workers of a colour are ready, or say why not")
@@ -141,12 +147,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--home", required=True, type=Path, help="the instance's folder")
     one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
-    one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
+    drain(one)
     one = command("clear", _clear, "drain and remove all processes and program files of an instance", 600)
     one.add_argument("--instance", required=True)
     one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
     one = command("restart", _restart, "restart the workers one at a time, each ready before the next")
     one.add_argument("--instance", required=True)
+    drain(one)
     one = command("status", _status, "tell what runs of an instance, and how it is", None)
     one.add_argument("--instance", required=True)
     one = command("wait-process", _wait_process, "wait until a process is RUNNING and ready, or say why not")

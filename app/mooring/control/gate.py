@@ -146,7 +146,7 @@ def gate(
         lacking = watch.look(processes, left)
         if not lacking:
             return processes
-    raise _too_late(server, lacking, f"{workers - len(lacking)} of {workers} workers of {group}", timeout)
+    raise _too_late(server, lacking, f"{workers - len(lacking)} of {workers} workers of {group} have", timeout)
 
 
 def wait_process(
@@ -160,10 +160,10 @@ def wait_process(
         lacking = watch.look([process], left)
         if not lacking:
             return process
-    raise _too_late(server, lacking, f"{full_name} is not, it", timeout)
+    raise _too_late(server, lacking, f"{full_name} has not", timeout)
 
 
 def _too_late(server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float) -> ControlError:
     said = [f"{process.full_name} (pid {process.pid}): {lack}" for process, lack in lacking]
     stacks = [stack_of(server, process) for process, _ in lacking[:STACKS] if process.pid]
-    return ControlError("\n".join([f"{who} became ready within {timeout:g} s", *said, *stacks]))
+    return ControlError("\n".join([f"{who} become ready within {timeout:g} s", *said, *stacks]))

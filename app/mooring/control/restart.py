@@ -25,20 +25,21 @@ def live_group(server: Server, instance: str) -> str:
 
 
 def restart(
-    server: Server, run_dir: Path, instance: str, timeout: float, progress: Progress
+    server: Server, run_dir: Path, instance: str, timeouts: tuple[float, float], progress: Progress
 ) -> list[dict[str, object]]:
-    """Restart the workers one after the other; `timeout` seconds are for each to drain, and to be ready.
+    """Restart the workers one after the other; `timeouts` are those of the gate and of a drain, for each, in seconds.
 
     Returns what was done: name, old and new pid. ControlError when one does not come back: the workers
     after it still run as they did.
     """
+    gate_timeout, drain_timeout = timeouts
     workers = server.processes(live_group(server, instance))
     done: list[dict[str, object]] = []
     for worker in workers:
         try:
-            _stop(server, worker, timeout)
+            _stop(server, worker, drain_timeout)
             server.call("supervisor.startProcess", worker.full_name, False)
-            new = wait_process(server, run_dir, worker.full_name, timeout, progress)
+            new = wait_process(server, run_dir, worker.full_name, gate_timeout, progress)
         except ControlError as error:
             raise ControlError(f"{len(done)} of {len(workers)} workers restarted; {error}") from error
         done.append({"name": new.full_name, "old_pid": worker.pid, "pid": new.pid})

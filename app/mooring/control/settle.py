@@ -2,7 +2,7 @@
 
 live.json names the live colour and release, and is written between gate and drain: so what it names has proved itself,
 and everything else of the instance may go. Afterwards there are the bootstrap and the live colour, with the program
-files of the live release, all ready, and the other colour has drained. Safe to run at any time, and again.
+files of the live release, all ready (one that was stopped is started), and the other colour has drained. Safe to run at any time, and again.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import os
 from pathlib import Path
 from typing import Any
 
+from supervisor.xmlrpc import Faults
+
 from mooring import releases
 from mooring.control.errors import ControlError
 from mooring.control.gate import Expected, Progress, gate, wait_process
-from mooring.control.server import Server, own_groups
+from mooring.control.server import FaultError, Server, own_groups
 from mooring.control.update import update
 
 
@@ -44,12 +46,13 @@ def settle(
     dropped = [_drop(conf_dir / f"{group}.conf") for group in doomed]
     gate_timeout, drain_timeout = timeouts
     done = update(server, [*files, *doomed], drain_timeout, progress)
+    started = _start_stopped(server, list(files), progress)
     wait_process(server, home / "run", bootstrap, gate_timeout, progress)
     expected = Expected(serving, live["release"], manifest["workers"], proved=True)
     gate(server, home / "run", expected, gate_timeout, progress)
     return {
         **done,
-        "changed": done["changed"] or any(written + dropped),
+        "changed": done["changed"] or any(written + dropped) or bool(started),
         "live": live,
         "manifest": manifest,
     }
@@ -72,6 +75,19 @@ def _groups(server: Server, instance: str, conf_dir: Path) -> list[str]:
     return sorted(
         name for name in running | {path.stem for path in conf_dir.glob("*.conf")} if own.fullmatch(name)
     )
+
+
+def _start_stopped(server: Server, groups: list[str], progress: Progress) -> list[str]:
+    """Start what somebody has stopped, or supervisord has given up on; return the names."""
+    stopped = [p.full_name for p in server.processes() if p.group in groups and p.state in ("STOPPED", "FATAL")]
+    for name in stopped:
+        try:
+            server.call("supervisor.startProcess", name, False)
+        except FaultError as fault:
+            if fault.code != Faults.ALREADY_STARTED:
+                raise
+        progress(f"{name}: was stopped, is started")
+    return stopped
 
 
 def _put(source: Path, target: Path) -> bool:

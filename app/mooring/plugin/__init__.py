@@ -22,15 +22,19 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
 - A control socket whose file has been removed is made again: `control_socket`.
 - A process that has ended is started again in the same turn of supervisord's loop; stock supervisord first waits for
   the next event, a second at most, in which an instance has a worker less.
+- A child that is stopped before it has run its command ends. Stock supervisord's child has supervisord's own signal
+  handlers until execve(2): they only note the signal, which is lost, and the process runs until stopwaitsecs.
 
 Supervisord reads its configuration, imports this module when it finds the section above, and only then
-makes the groups: so the import installs the seven changes below. They work with supervisor 4.2.5 and 4.3.0.
+makes the groups: so the import installs the eight changes below. They work with supervisor 4.2.5 and 4.3.0.
 """
 
 from __future__ import annotations
 
 import functools
+import os
 import select
+import signal
 import sys
 from typing import Any
 
@@ -63,6 +67,23 @@ class SharedSocketManager:
     def get_socket(self) -> Any:
         """Return the socket: called when the group is made, and before each spawn for the child's fd 0."""
         return shared.socket_of(self.endpoint)
+
+
+# Those that supervisord handles (ServerOptions.setsignals)
+HANDLED = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
+
+
+def fork(_options: Any) -> int:
+    """Fork as ServerOptions.fork does, and have the child end by a signal that comes before its execve(2)."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # or one could come before the child is here
+    try:
+        pid = os.fork()
+        if not pid:
+            for number in HANDLED:
+                signal.signal(number, signal.SIG_DFL)
+        return pid
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _install() -> None:
@@ -124,6 +145,7 @@ def _install() -> None:
     supervisor_class.add_process_group = add
     supervisor_class.reap = reap
     ServerOptions.cleanup_fds = cleanup
+    ServerOptions.fork = fork
 
 
 class SocketsRPCInterface:
