@@ -49,6 +49,13 @@ def test_a_setting_is_a_switch_and_rollback_brings_it_back(site: Site) -> None:
     assert site.live()["release"] == before["release"]
 
 
+def test_an_application_that_answers_to_one_host_name_is_asked_by_it(site: Site) -> None:
+    site.deploy(app_environment={"GREETER_HOST": "greeter.example:8"}, smoke_host="greeter.example:8")
+    assert site.ask()[0] == 400
+    assert "answered 'HTTP/1.1 400" in site.refused(app_environment={"GREETER_HOST": "greeter.example"})
+    site.deploy()
+
+
 def test_the_process_count_follows_workers(site: Site) -> None:
     site.deploy(workers=3)
     assert len(site.pids()) == 4
@@ -107,6 +114,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"gate_timeout": "soon"}, 'gate_timeout is "soon"'),
     ({"drain_timeout": 1}, "drain_timeout is"),
     ({"smoke_path": "health"}, 'smoke_path is "health"'),
+    ({"smoke_host": "two words"}, 'smoke_host is "two words"'),
     ({"app_environment": {"A": "two\nlines"}}, "app_environment or worker_settings has A="),
     ({"app_environment": {"A-B": "x"}}, "app_environment or worker_settings has A-B="),
     ({"app_secrets": {"A": 5}}, "app_secrets has A:"),

@@ -132,5 +132,8 @@ def test_what_was_stopped_is_started(instance: Instance) -> None:
     assert settle(instance)["changed"] is True
     after = running(instance)
     assert all(after.values())
-    assert {name for name, pid in before.items() if after[name] != pid} == {"api-blue:1", "api-clerk:api-clerk"}
+    assert {name for name, pid in before.items() if after[name] != pid} == {
+        "api-blue:1",
+        "api-clerk:api-clerk",
+    }
     assert settle(instance)["changed"] is False

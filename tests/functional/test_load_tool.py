@@ -565,6 +565,25 @@ def test_a_wrong_option_is_named(folder: Path, words: tuple[str, ...], message: 
     assert not (folder / "out").exists()
 
 
+def test_the_host_field_may_be_another_than_the_url_s(bench: Bench) -> None:
+    code = """
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+def application(environ, start_response):
+    start_response("200 OK", [])
+    return [environ["HTTP_HOST"].encode()]
+
+WSGIRequestHandler.log_message = lambda *words: None
+server = make_server("127.0.0.1", 0, application)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+    url = f"http://127.0.0.1:{bench.start('-c', code)[1]}"
+    there = ("--get", "/", "--expect-body", "site.example:8", *BOUNDED, *NEW)
+    assert bench.load(url, "--host", "site.example:8", *there, counted=False).status == 0
+    assert bench.load(url, *there, counted=False).summary["failures"].keys() == {"body"}
+
+
 def test_the_counting_application_behind_a_wsgi_server(bench: Bench) -> None:
     """wsgiref closes after each response (HTTP/1.0), so no connection is kept, and nothing fails by that."""
     code = """

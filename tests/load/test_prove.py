@@ -39,8 +39,10 @@ def test_it_proves_and_leaves_what_was_live(stage: Stage, tmp_path: Path) -> Non
         prove_post_path="/count",
         prove_post_answer="%(id)s",
         prove_count_file=str(stage.counted),
+        hooks_before=[{"name": "not for a proof", "command": ["touch", str(tmp_path / "hooked")]}],
     )
     assert done.returncode == 0, done.stdout
+    assert not (tmp_path / "hooked").exists()
     summary = json.loads((tmp_path / "proof/summary.json").read_text())
     assert {operation["name"] for operation in summary["operations"]} == DONE
     assert not wrong(summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,25 @@ def test_the_wiring_reaches_role_variables_alone() -> None:
     for role in ROLES:
         known |= set(yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text()))
     assert sorted(set(wiring) - known) == []
+
+
+def tasks_of(found: object) -> Iterator[dict[str, object]]:
+    """Find the tasks of a file, those in blocks as well."""
+    for each in found if isinstance(found, list) else []:
+        if isinstance(each, dict):
+            yield each
+            for part in ("block", "rescue", "always", "tasks"):
+                yield from tasks_of(each.get(part))
+
+
+def test_what_is_done_on_the_controller_is_done_as_its_user() -> None:
+    """`ansible_become: true` in an inventory's group `all` is stronger than a task's `become: false`, and no other is."""
+    here = {
+        f"{path.relative_to(REPOSITORY)}: {task['name']}": task.get("vars", {})
+        for folder in ("roles", "playbooks")
+        for path in (REPOSITORY / folder).rglob("*.yml")
+        for task in tasks_of(yaml.safe_load(path.read_text()))
+        if task.get("delegate_to") == "localhost" and "ansible.builtin.set_fact" not in task
+    }
+    assert len(here) > 10
+    assert [name for name, values in here.items() if values.get("ansible_become") is not False] == []  # type: ignore[attr-defined]

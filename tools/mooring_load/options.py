@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import fcntl
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -52,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where.add_argument(
         "--unix-socket", metavar="PATH", help="connect here; the URL gives the Host header and the base"
     )
+    where.add_argument("--host", metavar="NAME", help="the Host header instead of the URL's")
     where.add_argument("--tls-ca", type=Path, metavar="FILE", help="trust these authorities (PEM) alone")
     where.add_argument("--insecure", action="store_true", help="trust whatever certificate is shown")
     where.add_argument(
@@ -110,6 +111,9 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
         frozenset(arguments.allow),
         lambda: tls.context(arguments.tls_ca, arguments.insecure),
     )
+    if arguments.host:
+        check_header("--host", f"Host: {arguments.host}")
+        target = replace(target, host=arguments.host)
     if (arguments.duration is None) != arguments.until_stopped:
         raise UsageError("say how long: either --duration SECONDS or --until-stopped")
     if not arguments.kinds:

@@ -131,9 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         return one
 
     def drain(one: argparse.ArgumentParser) -> None:
-        one.add_argument(
-            "--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600"
-        )
+        one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
 
     one = command("update", _update, "add, replace or remove exactly these groups, as configured", 600)
     one.add_argument("groups", nargs="+", metavar="GROUP", help="for example multicloud-blue")

@@ -146,7 +146,9 @@ def gate(
         lacking = watch.look(processes, left)
         if not lacking:
             return processes
-    raise _too_late(server, lacking, f"{workers - len(lacking)} of {workers} workers of {group} have", timeout)
+    raise _too_late(
+        server, lacking, f"{workers - len(lacking)} of {workers} workers of {group} have", timeout
+    )
 
 
 def wait_process(

@@ -2,7 +2,8 @@
 
 live.json names the live colour and release, and is written between gate and drain: so what it names has proved itself,
 and everything else of the instance may go. Afterwards there are the bootstrap and the live colour, with the program
-files of the live release, all ready (one that was stopped is started), and the other colour has drained. Safe to run at any time, and again.
+files of the live release, all ready (one that was stopped is started), and the other colour has
+drained. Safe to run at any time, and again.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ def _groups(server: Server, instance: str, conf_dir: Path) -> list[str]:
 
 def _start_stopped(server: Server, groups: list[str], progress: Progress) -> list[str]:
     """Start what somebody has stopped, or supervisord has given up on; return the names."""
-    stopped = [p.full_name for p in server.processes() if p.group in groups and p.state in ("STOPPED", "FATAL")]
+    stopped = [
+        p.full_name for p in server.processes() if p.group in groups and p.state in ("STOPPED", "FATAL")
+    ]
     for name in stopped:
         try:
             server.call("supervisor.startProcess", name, False)

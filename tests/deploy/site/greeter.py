@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 GREETING = os.environ.get("GREETING", "hello")
+HOST = os.environ.get("GREETER_HOST", "")
 BREAK = os.environ.get("GREETER_BREAK", "")
 
 if BREAK == "import":
@@ -21,6 +22,9 @@ if BREAK == "dependency":
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """Greet; break in the way that GREETER_BREAK names."""
+    if HOST and environ["HTTP_HOST"] != HOST:
+        start_response("400 Bad Request", [("Content-Type", "text/plain"), ("Content-Length", "0")])
+        return []
     if BREAK == "smoke":
         start_response("503 Service Unavailable", [("Content-Type", "text/plain"), ("Content-Length", "5")])
         return [b"sick\n"]
