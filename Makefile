@@ -51,7 +51,7 @@ lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
 	@python tools/variables_doc.py --check
 
 .PHONY: test-python
-test-python: $(VENV)/.installed ## Run the unit, contract and functional tests
+test-python: $(VENV)/.installed ## Run the unit, contract, functional, hosts and deploy tests
 	@python -m pytest $(ARGS)
 
 .PHONY: fuzz
@@ -91,11 +91,11 @@ parity: $(VENV)/.installed ## Compare two servers of the API: make parity ARGS="
 	@PYTHONPATH=app python -m multicloud.parity $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.installed ## Measure the worker against other servers (15 minutes) and write docs/performance.md
+bench: $(VENV)/.installed ## Measure the worker against other servers (15 minutes; wrk and ab) and write docs/performance.md
 	@PYTHONPATH=tools python -m bench $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/.installed ## Measure the targets alone (two minutes); the report goes to build/bench/quick.md
+bench-quick: $(VENV)/.installed ## Measure the targets alone (two minutes; wrk and ab); the report goes to build/bench/quick.md
 	@PYTHONPATH=tools python -m bench --quick $(ARGS)
 
 .PHONY: format
@@ -110,7 +110,7 @@ docs: $(VENV)/.installed ## Write docs/variables.md anew
 .PHONY: lock
 lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@for name in runtime multicloud supervisor installer; do \
+	@for name in runtime multicloud supervisor supervisor-4.2.5 installer; do \
 	  uv pip compile --quiet --universal --upgrade --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
 	@uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
@@ -120,5 +120,5 @@ lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes
 	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
 
 .PHONY: clean
-clean: ## Remove the virtualenv, caches and built bundles (not a deployment: make remove)
+clean: ## Remove the virtualenv, caches, built bundles and reports (not a deployment: make remove)
 	@rm -rf $(VENV) build .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .ansible
