@@ -23,8 +23,8 @@ Made by `make docs` from `roles/site/` and from the settings tables of the runti
 
 ## The knobs of an inventory
 
-Set them in `inventory/<site>/group_vars/api.yml` (with load balancers: `group_vars/all/main.yml`, since they need
-some as well), or for one run with `-e name=value`. A wrong value is refused before anything has changed.
+Set them in `inventory/<site>/group_vars/api.yml` (`balancer_…` in `group_vars/all/main.yml`, since API hosts and
+load balancers need them), or for one run with `-e name=value`. A wrong value is refused before anything has changed.
 
 | variable | default | meaning |
 |---|---|---|
