@@ -9,7 +9,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,27 @@ def runs(pid: int) -> bool:
 def supervisord_pid(stage: Stage) -> int:
     """Return supervisord's pid."""
     return int(stage.control("pid"))
+
+
+@contextmanager
+def no_gaps(stage: Stage) -> Iterator[None]:
+    """Have supervisord use all descriptors up to its highest one, by idle connections to its control socket.
+
+    As when it runs out of them by itself. A limit below the number of those that it watches is another thing, which
+    prlimit(1) alone brings about: poll(2) then fails with EINVAL, and supervisord ends.
+    """
+    descriptors = Path(f"/proc/{supervisord_pid(stage)}/fd")
+
+    def used() -> set[int]:
+        # The shared sockets lie at or above minfds
+        return {number for number in map(int, (each.name for each in descriptors.iterdir())) if number < 1024}
+
+    with ExitStack() as connections:
+        while len(before := used()) <= max(before):
+            control = connections.enter_context(socket.socket(socket.AF_UNIX))
+            control.connect(str(stage.root / "supervisor/run/supervisor.sock"))
+            stage.until(lambda before=before: used() != before)
+        yield
 
 
 @contextmanager

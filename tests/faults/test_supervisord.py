@@ -14,6 +14,7 @@ from tests.faults.support import (
     harmless,
     more_requests,
     no_descriptors,
+    no_gaps,
     replaced,
     settled,
     supervisord_pid,
@@ -28,7 +29,7 @@ def test_supervisord_without_descriptors_starts_a_worker_again_when_it_has_some(
     missing = f"too many open files to spawn '{name.partition(':')[2]}'"
     seen = stage.server_log.read_text().count(missing)
     with failing(stage, fault, may_lose=True) as found:
-        with no_descriptors(supervisord_pid(stage), 0):
+        with no_gaps(stage), no_descriptors(supervisord_pid(stage), 0):
             os.kill(pid, signal.SIGKILL)
             # More often than stock settings try
             stage.until(lambda: stage.server_log.read_text().count(missing) >= seen + 5)

@@ -39,7 +39,7 @@ def test_it_proves_and_leaves_what_was_live(stage: Stage, tmp_path: Path) -> Non
         prove_post_path="/count",
         prove_post_answer="%(id)s",
         prove_count_file=str(stage.counted),
-        hooks_before=[{"name": "not for a proof", "command": ["touch", str(tmp_path / "hooked")]}],
+        hooks_before=[{"name": "not-for-a-proof", "command": ["touch", str(tmp_path / "hooked")]}],
     )
     assert done.returncode == 0, done.stdout
     assert not (tmp_path / "hooked").exists()
