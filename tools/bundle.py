@@ -27,7 +27,8 @@ from packaging.markers import Marker
 
 # Debian 10's glibc; older ones miss wheels of today.
 OLDEST_GLIBC_MINOR = 17
-SKIPPED = {"__pycache__", ".git", ".mypy_cache", ".ruff_cache", "build", "dist"}
+SKIPPED = {"__pycache__", ".git", ".mypy_cache", ".ruff_cache"}
+BUILT = {"build", "dist"}  # by a build, in the source's own folder; deeper ones are the project's
 
 
 class BundleError(Exception):
@@ -39,10 +40,14 @@ def source_files(source: Path) -> list[Path]:
     if source.is_file():
         return [source]
     return sorted(
-        path
-        for path in source.rglob("*")
-        if path.is_file() and path.suffix != ".pyc" and not SKIPPED & set(path.relative_to(source).parts)
+        path for path in source.rglob("*") if path.is_file() and _counts(path.relative_to(source).parts)
     )
+
+
+def _counts(parts: tuple[str, ...]) -> bool:
+    """Tell whether a file is the project's own, and none that a build or a check has left there."""
+    left = parts[0] in BUILT or any(part.endswith((".egg-info", ".pyc")) for part in parts)
+    return not left and not SKIPPED & set(parts)
 
 
 def source_digest(source: Path) -> str:

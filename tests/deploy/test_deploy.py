@@ -56,6 +56,15 @@ def test_an_application_that_answers_to_one_host_name_is_asked_by_it(site: Site)
     site.deploy()
 
 
+def test_another_service_user_than_supervisord_has_is_refused(site: Site) -> None:
+    before = site.pids()
+    words = (
+        "cannot become another user" if os.geteuid() == 0 else "only root can run processes as somebody else"
+    )
+    assert words in site.refused(service_user="daemon")
+    assert site.pids() == before
+
+
 def test_the_process_count_follows_workers(site: Site) -> None:
     site.deploy(workers=3)
     assert len(site.pids()) == 4
@@ -116,6 +125,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"smoke_path": "health"}, 'smoke_path is "health"'),
     ({"smoke_host": "two words"}, 'smoke_host is "two words"'),
     ({"app_environment": {"A": "two\nlines"}}, "app_environment or worker_settings has A="),
+    ({"app_environment": {"A": "say 'hi'"}}, "without one at its beginning or end"),
     ({"app_environment": {"A-B": "x"}}, "app_environment or worker_settings has A-B="),
     ({"app_secrets": {"A": 5}}, "app_secrets has A:"),
     ({"service_user": "nobody-of-that-name"}, 'service_user is "nobody-of-that-name"'),

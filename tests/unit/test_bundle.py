@@ -141,3 +141,23 @@ def test_a_source_that_does_not_build_says_why(
     assert "does not build into a wheel" in error
     assert "version" in error
     assert list((tmp_path / "cache").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("static/dist/app.js", True),
+        ("build/tool.py", False),
+        ("dist/greeter-1.0.tar.gz", False),
+        ("greeter.egg-info/PKG-INFO", False),
+        ("src/greeter.egg-info/PKG-INFO", False),
+        ("__pycache__/greeter.pyc", False),
+    ],
+)
+def test_what_is_the_project_s_own_counts_and_what_a_build_leaves_does_not(
+    bundle: ModuleType, project: Path, name: str, counts: bool
+) -> None:
+    before = bundle.source_digest(project)
+    (project / name).parent.mkdir(parents=True)
+    (project / name).write_text("new")
+    assert (bundle.source_digest(project) != before) is counts
