@@ -2,9 +2,10 @@
 
     python -m mooring.hook --release /var/lib/mooring/instances/multicloud/releases/ID --user mooring -- python -m mysite.migrate
 
-runs it in the release's folder, as that user, with the release's virtualenv first on the PATH, its environment and its
-secrets (so that they stand neither on a command line nor in Ansible's output), and MOORING_INSTANCE, MOORING_RELEASE and
-MOORING_FRAMEWORK. The exit status is the command's own; 1 with a sentence on stderr when it can't be started.
+runs it in the release's folder, as that user, with the environment of the release's workers: the virtualenv first on the
+PATH, what the inventory names, and the secrets (so that they stand neither on a command line nor in Ansible's output).
+Nothing of our own environment is passed on. The exit status is the command's own; 1 with a sentence on stderr when it
+can't be started.
 """
 
 from __future__ import annotations
@@ -19,18 +20,15 @@ from pathlib import Path
 
 from mooring import settings
 
+UMASK = 0o027  # as the program files have it
+
 
 def environment_of(release: Path) -> dict[str, str]:
-    """Compose what a command of this release finds in its environment, on top of our own."""
-    manifest = json.loads((release / "release.json").read_text(encoding="utf-8"))
+    """Read what a command of this release finds in its environment: what the workers find, secrets included."""
+    found = json.loads((release / "environment.json").read_text(encoding="utf-8"))
     secrets = release / "secrets.json"
     return {
-        **os.environ,
-        "PATH": f"{release}/venv/bin:{os.environ.get('PATH', os.defpath)}",
-        "MOORING_INSTANCE": manifest["instance"],
-        "MOORING_RELEASE": release.name,
-        "MOORING_FRAMEWORK": manifest["framework"],
-        **{name: str(value) for name, value in manifest["environment"].items()},
+        **{name: str(value) for name, value in found.items()},
         **(settings.read_secrets(secrets) if secrets.exists() else {}),
     }
 
@@ -56,6 +54,7 @@ def main() -> int:
         environment = environment_of(options.release)
         become(options.user)
         os.chdir(options.release)
+        os.umask(UMASK)
         program = shutil.which(options.command[0], path=environment["PATH"])
         if program is None:
             raise FileNotFoundError(None, "there is no such command")

@@ -50,6 +50,11 @@ class Settings:
     # Who this is
     instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance")
     run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the private sockets")
+    data_dir: Path | None = _setting(
+        casts.directory,
+        None,
+        "the application's own folder: it survives releases (Mooring writes nothing there)",
+    )
     app: str = _setting(casts.entry, REQUIRED, "the WSGI application: module:attribute or module:factory()")
     colour: str = _setting(
         casts.choice("blue", "green"), "blue", "generation of workers that this one belongs to"

@@ -35,6 +35,10 @@ IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
 UNIX_PATH_MAX = 107
 PROBE_TIMEOUT = 20  # seconds for one interpreter to say what it is
 COMMAND_MAX = 160  # characters of a command line that are shown
+PATH = (
+    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as login(1) of Debian sets it for root
+)
+LANG = "C.UTF-8"  # the one locale with UTF-8 that every host has
 TCP_LISTEN = "0A"  # include/net/tcp_states.h
 
 # What each candidate interpreter says of itself. It must run on any Python 3. Of a virtualenv it names the
@@ -246,7 +250,10 @@ def user_facts(name: str) -> dict[str, Any]:
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        return {"name": name, "exists": False, "uid": None, "gid": None, "groups": [], "home": None}
+        return {
+            **{"name": name, "exists": False, "uid": None, "gid": None, "groups": [], "home": None},
+            "environment": {"PATH": PATH, "LANG": LANG},
+        }
     group = os.getgrouplist(name, entry.pw_gid)
     return {
         "name": name,
@@ -255,7 +262,17 @@ def user_facts(name: str) -> dict[str, Any]:
         "gid": entry.pw_gid,
         "groups": group,
         "home": entry.pw_dir,
+        "environment": environment_of(entry.pw_uid),
     }
+
+
+def environment_of(uid: int) -> dict[str, str]:
+    """Compose the environment that a user's processes start with, whoever starts them, and from wherever."""
+    environment = {"PATH": PATH, "LANG": LANG}
+    with contextlib.suppress(KeyError):  # a number without a name has no home either
+        user = pwd.getpwuid(uid)
+        environment.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    return environment
 
 
 def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str, Any]]:

@@ -39,6 +39,7 @@ logfile = {folder}/supervisord.log
 pidfile = {folder}/supervisord.pid
 childlogdir = {folder}/log
 minfds = {minfds}
+environment = PYTHONPATH="{sources}",PYTHONWARNINGS="ignore"
 [unix_http_server]
 file = {folder}/supervisor.sock
 [rpcinterface:supervisor]
@@ -120,7 +121,9 @@ class Supervisord:
 
     def configure(self, *, nodaemon: bool = True) -> None:
         """Write supervisord.conf."""
-        text = CONFIG.format(folder=self.folder, minfds=self.minfds, nodaemon=str(nodaemon).lower())
+        text = CONFIG.format(
+            folder=self.folder, sources=ROOT / "app", minfds=self.minfds, nodaemon=str(nodaemon).lower()
+        )
         (self.folder / "supervisord.conf").write_text(text)
 
     def program(self, name: str, socket_url: str, command: str | None = None, **options: object) -> None:

@@ -22,6 +22,8 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
 - A control socket whose file has been removed is made again: `control_socket`.
 - A process that has ended is started again in the same turn of supervisord's loop; stock supervisord first waits for
   the next event, a second at most, in which an instance has a worker less.
+- What a process finds in its environment is the service user's own (HOME, USER, LOGNAME, PATH, LANG) and what its program
+  file names: nothing of whoever has started supervisord, a shell or systemd.
 - A child that is stopped before it has run its command ends. Stock supervisord's child has supervisord's own signal
   handlers until execve(2): they only note the signal, which is lost, and the process runs until stopwaitsecs.
 
@@ -45,6 +47,7 @@ from supervisor.process import FastCGIProcessGroup
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
+from mooring import target
 from mooring.plugin import control_socket
 from mooring.plugin.clock import SteadyTime
 from mooring.plugin.endpoints import parse_endpoint
@@ -194,7 +197,12 @@ def _url(config: Any) -> str | None:
 
 
 def make_rpcinterface(supervisord: Any, **_: Any) -> SocketsRPCInterface:
-    """Make the RPC namespace; supervisord calls this when all groups of the configuration have been added."""
+    """Make the RPC namespace; supervisord calls this when all groups of the configuration have been added.
+
+    It has become the service user by then, and has started no process yet: each of them inherits os.environ.
+    """
+    os.environ.clear()
+    os.environ.update(target.environment_of(os.geteuid()))
     interface = SocketsRPCInterface(supervisord)
     interface._close_unused()
     # Supervisor forgets all subscriptions when it is reloaded, so these never pile up. The tick is for a
