@@ -158,15 +158,18 @@ CASES += _refused(
     ("a method with NUL", _line(b"GET\x00 / HTTP/1.1")),
     ("a method beyond ASCII", _line(b"G\xc3\x89T / HTTP/1.1")),
 )
-CASES += _refused(
-    501,
-    "RFC 9110 9.1",
-    ("an unknown method", _line(b"FROB / HTTP/1.1")),
-    ("a method in lower case is another method", _line(b"get / HTTP/1.1")),
-    ("a known method and more", _line(b"GETTY / HTTP/1.1")),
-    ("a very long method", _line(b"A" * 300 + b" / HTTP/1.1")),
-    ("a method of all odd token characters", _line(b"!#$%&'*+-.^_`|~ / HTTP/1.1")),
-)
+CASES += [
+    # The application decides which methods it has, and may answer 405 with Allow.
+    Case("RFC 9110 9.1", f"the method {method[:20]}, {len(method)} bytes", _get(b"").replace(b"GET", method.encode()) + NEXT,
+         (f"{method} / ", "GET /next "))
+    for method in ("FROB", "PROPFIND", "TRACE", "PRI", "DESCRIBE", "SOURCE", "get", "Get", "head", "GETTY", "GE",
+                   "A" * 300, "A" * 8000, "!#$%&'*+-.^_`|~", "0")
+]  # fmt: skip
+CASES += [
+    Case("RFC 9110 9.1", "an unknown method with a body",
+         b"FROB / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello" + NEXT, ("FROB / hello", "GET /next ")),
+    Case("3", "a method over the limit of the line", _line(b"A" * 8192 + b" / HTTP/1.1"), refused=414),
+]  # fmt: skip
 CASES += [
     Case("3", "a request line over the limit", _line(b"GET /" + b"a" * 8192 + b" HTTP/1.1"), refused=414),
     Case("3", "a request line over the limit without an end", b"GET /" + b"a" * 20000, refused=414),
@@ -181,6 +184,12 @@ CASES += _served(
     ("a path of two slashes is no authority", _get(b"").replace(b"/ ", b"//b/c ", 1), ("GET //b/c ",)),
     ("percent-encoding is decoded once", _get(b"").replace(b"/ ", b"/%61%2541%2f ", 1), ("GET /a%41/ ",)),
     ("a percent sign on its own stays", _get(b"").replace(b"/ ", b"/%zz%4 ", 1), ("GET /%zz%4 ",)),
+    (
+        "UTF-8 in path and query",
+        _get(b"").replace(b"/ ", b"/\xc3\xa4/\xe2\x82\xac?\xf0\x9f\x98\x80=\xc3\xa4 ", 1),
+        ("GET /\xc3\xa4/\xe2\x82\xac?\xf0\x9f\x98\x80=\xc3\xa4 ",),
+    ),
+    ("bytes that are not UTF-8", _get(b"").replace(b"/ ", b"/\xff\x80?\xe4 ", 1), ("GET /\xff\x80?\xe4 ",)),
     ("dot segments stay", _get(b"").replace(b"/ ", b"/a/../b ", 1), ("GET /a/../b ",)),
     (
         "visible ASCII that URLs should encode",
@@ -193,7 +202,15 @@ CASES += _refused(
     "3.2",
     ("a fragment", _line(b"GET /a#b HTTP/1.1")),
     ("a fragment in the query", _line(b"GET /a?b#c HTTP/1.1")),
-    ("a target beyond ASCII", _line(b"GET /\xc3\xa4 HTTP/1.1")),
+    *(
+        (f"a target with byte {byte:#04x}", _line(b"GET /a%cb?c HTTP/1.1" % byte))
+        for byte in (0x01, 0x08, 0x09, 0x0B, 0x0C, 0x1B, 0x20)
+    ),
+    *(
+        (f"a query with byte {byte:#04x}", _line(b"GET /a?b%cc HTTP/1.1" % byte))
+        for byte in (0x00, 0x01, 0x08, 0x09, 0x0B, 0x0C, 0x1B, 0x1F, 0x20, 0x7F)
+    ),
+    ("a target that begins beyond ASCII", _line(b"GET \xc3\xa4/ HTTP/1.1")),
     ("a target with NUL", _line(b"GET /\x00 HTTP/1.1")),
     ("a target with a control byte", _line(b"GET /\x1f HTTP/1.1")),
     ("a target with DEL", _line(b"GET /\x7f HTTP/1.1")),
@@ -206,6 +223,11 @@ CASES += _refused(
 CASES += _served(
     "3.2.2",
     ("an absolute target", _get(b"").replace(b"/ ", b"http://b/p?q ", 1), ("GET /p?q ",)),
+    (
+        "an absolute target with UTF-8",
+        _get(b"").replace(b"/ ", b"http://b/\xc3\xa4?\xc3\xa4 ", 1),
+        ("GET /\xc3\xa4?\xc3\xa4 ",),
+    ),
     ("an absolute target, https", _get(b"").replace(b"/ ", b"https://b:8/p ", 1), ("GET /p ",)),
     ("an absolute target in capitals", _get(b"").replace(b"/ ", b"HTTP://B/p ", 1), ("GET /p ",)),
     ("an absolute target without a path", _get(b"").replace(b"/ ", b"http://b ", 1), ("GET / ",)),
@@ -218,11 +240,18 @@ CASES += _refused(
     ("an absolute target with a user", _line(b"GET http://u@b/ HTTP/1.1")),
     ("an absolute target with user and password", _line(b"GET http://u:p@b/ HTTP/1.1")),
     ("an absolute target without an authority", _line(b"GET http:///p HTTP/1.1")),
+    ("an absolute target with a host beyond ASCII", _line(b"GET http://\xc3\xa4/p HTTP/1.1")),
     ("an absolute target with a bad port", _line(b"GET http://b:x/p HTTP/1.1")),
     ("an absolute target with a fragment", _line(b"GET http://b/#c HTTP/1.1")),
     ("an absolute target does not do without Host", b"GET http://b/ HTTP/1.1\r\n\r\n" + SMUGGLED),
 )
 CASES += [
+    Case(
+        "RFC 9110 9.3.6",
+        "CONNECT with a path ends the connection",
+        b"CONNECT / HTTP/1.1\r\nHost: a\r\n\r\n" + SMUGGLED,
+        ("CONNECT / ",),
+    ),
     Case("3.2.3", "CONNECT", b"CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n" + SMUGGLED, refused=501),
     Case("3.2.3", "an authority with GET", _line(b"GET a:80 HTTP/1.1"), refused=400),
     Case("3.2.4", "* with GET", _line(b"GET * HTTP/1.1"), refused=400),
@@ -373,7 +402,13 @@ CASES += _refused(
 CASES += [
     Case("RFC 9110 15.5.14", "a length over the limit", _length(b"%d" % (MAX_BODY + 1)), refused=413),
     Case("RFC 9110 15.5.14", "a length far over the limit", _length(b"999999999999999"), refused=413),
-    Case("6.3", "a body behind its length", _length(b"5", b"helloX") + SMUGGLED, ("POST / hello",), 501),
+    Case("6.3", "a body behind its length", _length(b"5", b"hello:") + SMUGGLED, ("POST / hello",), 400),
+    Case(
+        "6.3",
+        "a letter behind a length begins another method",
+        _length(b"5", b"helloX") + NEXT,
+        ("POST / hello", "XGET /next "),
+    ),
     Case("6.3", "the client ends within the body", _length(b"50", b"hello"), (), 400, True),
 ]
 

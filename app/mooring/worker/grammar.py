@@ -4,6 +4,9 @@ One regular expression holds the whole head to RFC 9112 (and RFC 9110 5.5, 5.6.2
 strict in most things, but takes several spaces in the request line, any digit as a version, RTSP and ICE, and empty
 lines without end; what stands here does not depend on its version. When the expression does not match, the
 functions below look for the reason: that path may be slow.
+
+A method is any token: the application decides which ones it has (RFC 9110 9.1). A target may hold bytes from 0x80 on.
+They should be percent-encoded (RFC 3986 2.1), but clients send UTF-8 as it is, and such a byte ends nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2
 VALUE = rb"[\t\x20-\x7e\x80-\xff]*"  # RFC 9110 5.5: VCHAR, obs-text, SP, HTAB
 FIELD_LINE = TOKEN + rb":" + VALUE + rb"\r\n"
 
-HEAD = re.compile(rb"(%b) ([!-~]+) HTTP/1\.([01])\r\n(?:%b)*\r\n" % (TOKEN, FIELD_LINE))
+TARGET = rb"[!-~\x80-\xff]+"
+
+HEAD = re.compile(rb"(%b) (%b) HTTP/1\.([01])\r\n(?:%b)*\r\n" % (TOKEN, TARGET, FIELD_LINE))
 """A whole head: method, target and minor version are its groups."""
 
 TRAILERS = re.compile(rb"(?:%b)*\r\n" % FIELD_LINE)
@@ -38,7 +43,7 @@ ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?"
 LENGTH = re.compile(r"[0-9]{1,18}")
 """A Content-Length that is one number (RFC 9110 8.6), small enough for any file."""
 
-_REQUEST_LINE = re.compile(rb"%b [!-~]+ HTTP/([0-9])\.([0-9])\Z" % TOKEN)
+_REQUEST_LINE = re.compile(rb"%b %b HTTP/([0-9])\.([0-9])\Z" % (TOKEN, TARGET))
 _METHOD = re.compile(TOKEN)
 _FIELD_LINE = re.compile(FIELD_LINE + rb"\Z")
 
@@ -82,8 +87,6 @@ def _why_line(line: bytes) -> str:
         return "there is whitespace but for the two single spaces (RFC 9112 3)"
     if len(words) < 3:
         return "HTTP/0.9 is not spoken" if len(words) == 2 else "target and version are missing"
-    if not re.fullmatch(rb"[!-~]+", words[1]):
-        return "the target holds bytes that are to be percent-encoded (RFC 3986 2)"
     return "the version is not HTTP/x.y (RFC 9112 2.3)"
 
 

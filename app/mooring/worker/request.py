@@ -51,7 +51,7 @@ class Request:
         if head.count(b"\n") - 2 > settings.max_header_fields:
             raise RefusedError(431, f"more than {settings.max_header_fields} header fields")
         self._raw: list[tuple[bytes, bytes]] = []
-        self._parse(head)
+        self._parse(head[head.index(b"\r\n") :])
         self.method = method.decode("ascii")
         self.is_11 = minor == b"1"
         fields = self.fields = self._collect()
@@ -64,20 +64,24 @@ class Request:
             self.length = self._framing(settings.max_body)
         connection = fields.get("HTTP_CONNECTION")
         self.keep_alive = self.is_11 if connection is None else self._persists(connection)
+        if method == b"CONNECT":  # a client could take what follows a success for a tunnel (RFC 9110 9.3.6)
+            self.keep_alive = False
         self.expects_continue = "HTTP_EXPECT" in fields and self._expects()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
         self._raw.append((name, value))
 
-    def _parse(self, head: bytes) -> None:
+    def _parse(self, fields: bytes) -> None:
+        """Take the fields apart, given with the line end before them.
+
+        llhttp gets a request line of ours: it knows a fixed list of methods, and takes ASCII alone in a target.
+        """
         parser = httptools.HttpRequestParser(self)
         try:
-            parser.feed_data(head)
+            parser.feed_data(b"GET / HTTP/1.1" + fields)
         except httptools.HttpParserUpgrade:
             pass  # the head ends here; an Upgrade that nobody takes up is ignored (RFC 9110 7.8)
-        except httptools.HttpParserInvalidMethodError as error:
-            raise RefusedError(501, "the method is unknown (RFC 9110 9.1)") from error
         except httptools.HttpParserError as error:
             raise RefusedError(400, str(error)) from error
 
@@ -105,7 +109,7 @@ class Request:
     def _set_target(self, target: bytes) -> None:
         if b"#" in target:
             raise RefusedError(400, "the target has a fragment (RFC 9112 3.2)")
-        self.target = target.decode("ascii")
+        self.target = target.decode("latin-1")
         if target[0] == 0x2F:  # origin-form, RFC 9112 3.2.1
             path, _, query = target.partition(b"?")
         elif self.method == "CONNECT":
@@ -120,12 +124,12 @@ class Request:
                 raise RefusedError(400, "the target is neither a path nor an http URL (RFC 9112 3.2)")
             authority, path, query = absolute.groups(b"")
             path, query = path or b"/", query[1:]
-            host = authority.decode("ascii")
+            host = authority.decode("latin-1")
             if not HOST.fullmatch(host):
                 raise RefusedError(400, "the target's authority is not a host and port (RFC 9112 3.2.2)")
             self.fields["HTTP_HOST"] = host  # the target wins over the field (RFC 9112 3.2.2)
         self.path = (_unquote(path) if b"%" in path else path).decode("latin-1")
-        self.query = query.decode("ascii")
+        self.query = query.decode("latin-1")
 
     def _framing(self, max_body: int) -> int:
         """Return the length of the body (RFC 9112 6.3)."""
