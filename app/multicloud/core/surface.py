@@ -16,6 +16,8 @@ class Operation(NamedTuple):
     method: str
     path: str
     summary: str
+    tag: str
+    """What code generators name a client's class by."""
     answer: str = ""
     """Definition of what is answered; empty: no content."""
     status: int = 200
@@ -28,26 +30,36 @@ class Operation(NamedTuple):
 TENANT = "/{vimid}/{tenantid}"
 
 
-def _kept_things(kind: str, short: str, key: str, query: str = "name limit marker") -> tuple[Operation, ...]:
+def _kept_things(
+    kind: str, short: str, key: str, query: str = "name limit marker", tag: str = ""
+) -> tuple[Operation, ...]:
     """Return the four operations of what a tenant can create, list, show and delete."""
     kinds, path = f"{kind}s", f"{TENANT}/{kind}s"
     article = "an" if kind[0] in "aeiou" else "a"
     one = f"{path}/{{{key}}}"
     info = f"Vim{short}Info"
+    tag = tag or f"vim {kinds}"
     return (
         Operation(
-            f"create_vim_{kind}", "post", path, f"Create {article} {kind}", info, body=f"CreateVim{short}"
+            f"create_vim_{kind}",
+            "post",
+            path,
+            f"Create {article} {kind}",
+            tag,
+            info,
+            body=f"CreateVim{short}",
         ),
         Operation(
             f"query_vim_{kinds}",
             "get",
             path,
             f"List the {kinds} of a tenant",
+            tag,
             f"Vim{short}sInfo",
             query=query,
         ),
-        Operation(f"delete_vim_{kind}", "delete", one, f"Delete {article} {kind}", status=204),
-        Operation(f"query_vim_{kind}", "get", one, f"Show {article} {kind}", info),
+        Operation(f"delete_vim_{kind}", "delete", one, f"Delete {article} {kind}", tag, status=204),
+        Operation(f"query_vim_{kind}", "get", one, f"Show {article} {kind}", tag, info),
     )
 
 
@@ -62,33 +74,59 @@ OPERATIONS = (
         "post",
         f"{TENANT}/servers/{{serverid}}/action",
         "Start, stop or reboot a server",
+        "vim servers action",
         status=202,
         body="OperateVimServer",
     ),
     *_kept_things("volume", "Volume", "volumeid"),
-    *_kept_things("port", "Port", "portid", query="name"),
+    *_kept_things("port", "Port", "portid", query="name", tag="vim virtual ports"),
     Operation(
-        "query_vim_tenants", "get", "/{vimid}/tenants", "List the tenants", "VimTenantsInfo", query="name"
+        "query_vim_tenants",
+        "get",
+        "/{vimid}/tenants",
+        "List the tenants",
+        "vim tenants",
+        "VimTenantsInfo",
+        query="name",
     ),
-    Operation("query_vim_hosts", "get", f"{TENANT}/hosts", "List the hosts", "VimHostsInfo"),
+    Operation("query_vim_hosts", "get", f"{TENANT}/hosts", "List the hosts", "vim hosts", "VimHostsInfo"),
     Operation(
-        "query_vim_host", "get", f"{TENANT}/hosts/{{hostname}}", "Show what a host has", "VimHostDetail"
+        "query_vim_host",
+        "get",
+        f"{TENANT}/hosts/{{hostname}}",
+        "Show what a host has",
+        "vim hosts",
+        "VimHostDetail",
     ),
-    Operation("query_vim_limits", "get", f"{TENANT}/limits", "Show the limits of a tenant", "VimLimitsInfo"),
     Operation(
-        "query_vim_identity", "get", "/{vimid}/identity/v3", "Show the identity service", "IdentityInfo"
+        "query_vim_limits",
+        "get",
+        f"{TENANT}/limits",
+        "Show the limits of a tenant",
+        "vim limits",
+        "VimLimitsInfo",
+    ),
+    Operation(
+        "query_vim_identity",
+        "get",
+        "/{vimid}/identity/v3",
+        "Show the identity service",
+        "vim identity",
+        "IdentityInfo",
     ),
     Operation(
         "get_vim_token",
         "post",
         "/{vimid}/identity/v3/auth/tokens",
         "Ask for a token and the endpoints that it is good for",
+        "vim identity",
         "TokenInfo",
         body="string",
     ),
 )
 
-# Two properties end in a space ("nexthop ", "end "): clients were generated from it so.
+# Two properties end in a space ("nexthop ", "end "): clients were generated from it so. The original refers to
+# VimImagePropertyInfo and lacks it, so that its document is not valid: here the reference resolves.
 DEFINITIONS = {
     "CreateVimFlavor": (
         "name*=string, vcpu*=integer, memory*=integer, disk*=integer, ephemeral=integer, "
@@ -110,6 +148,7 @@ DEFINITIONS = {
         "visibility=string, properties=[VimImagePropertyInfo], status*=string, size=string, "
         "vimId=string, vimName=string, tenantId=string, returnCode=integer"
     ),
+    "VimImagePropertyInfo": "keyName=string, value=string",
     "CreateVimNetwork": (
         "name*=string, networkType*=string, physicalNetwork=string, segmentationId=integer, "
         "vlanTransparent=boolean, shared*=boolean, routerExternal=boolean"
@@ -196,6 +235,3 @@ DEFINITIONS = {
     "IdentityInfo": "href*=string, id*=string",
     "TokenInfo": "value*=string, endpoints*=string",
 }
-
-UNDEFINED = {"VimImagePropertyInfo": "keyName=string, value=string"}
-"""What a definition refers to though it never was one: kept out of the definitions, yet the reference resolves."""

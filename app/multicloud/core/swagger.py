@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from multicloud.core.routes import PREFIX
-from multicloud.core.surface import DEFINITIONS, OPERATIONS, UNDEFINED, Operation
+from multicloud.core.surface import DEFINITIONS, OPERATIONS, Operation
 
 _MEANINGS = {
     "vimid": "Region, as {owner}_{region}",
@@ -34,8 +34,6 @@ def document() -> dict[str, Any]:
         "produces": ["application/json"],
         "paths": paths,
         "definitions": {name: _properties(text) for name, text in DEFINITIONS.items()},
-        # A field of our own (an extension): the set of definitions is part of what clients rely on.
-        "x-definitions": {name: _properties(text) for name, text in UNDEFINED.items()},
     }
 
 
@@ -50,6 +48,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     if operation.answer:
         success["schema"] = _type(operation.answer)
     return {
+        "tags": [operation.tag],
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": parameters,
@@ -90,5 +89,5 @@ def _type(kind: str) -> dict[str, Any]:
     if kind.startswith("{"):
         return _properties(kind[1:-1], " ")
     if kind[0].isupper():
-        return {"$ref": f"#/{'x-' if kind in UNDEFINED else ''}definitions/{kind}"}
+        return {"$ref": f"#/definitions/{kind}"}
     return {"type": kind}
