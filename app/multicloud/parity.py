@@ -51,76 +51,79 @@ class Heard:
         return f"{self.status}{fields} {self.body[:SHOWN]!r}{cut}"
 
 
+FIXED = ("/v0/vim_types", "/v1/vim_types", "/v0/swagger.json")
+CAPACITY = ("/v0/check_vim_capacity", "/v1/check_vim_capacity")
+UNKNOWN_REGIONS = ("/v0/no_region", "/v1/no/region")
+BELOW = ("", "/", "/identity/v3", "/identity/v3/auth/tokens", "/registry", "/extensions", "/tenant/networks")
+
+
 def questions(regions: Sequence[str]) -> Iterator[Question]:
     """Yield all requests; of regions (as ``owner_region``) only those that are named."""
-    fixed = ("/v0/vim_types", "/v1/vim_types", "/v0/swagger.json")
-    capacity = ("/v0/check_vim_capacity", "/v1/check_vim_capacity")
-    below = (
-        "",
-        "/",
-        "/identity/v3",
-        "/identity/v3/auth/tokens",
-        "/registry",
-        "/extensions",
-        "/tenant/networks",
-    )
-    of_regions = [f"{base}{rest}" for base in ("/v0/no_region", "/v1/no/region") for rest in below]
-    routes = (*fixed, *capacity, *of_regions, "/v1/no/region/infra_workload/1")
-    for path in routes:
-        yield Question("OPTIONS", path)
-        yield Question("TRACE", path)
-        yield Question("DELETE", path, {"Accept": "text/html"})
-    for path in fixed:
-        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
-            yield Question(method, path)
-        for accept in (
-            "*/*",
-            "application/json",
-            "application/*;q=0.5",
-            "text/html",
-            "",
-            "application/json;q=0",
-        ):
-            yield Question("GET", path, {"Accept": accept})
-    for path in (
-        "",
-        "/",
-        "/v0",
-        "/v0/",
-        "/v2/vim_types",
-        "/v1/swagger.json",
-        "/V0/vim_types",
-        "/v1/owner",
-        "/v0/a.b/c",
-    ):
-        for method in ("GET", "HEAD", "POST", "OPTIONS"):
-            yield Question(method, path)
-    for path in ("/v0/owner/networks", "/v0/_region/x", "/v0/owner_/x", "/v0/owner"):
-        yield Question("GET", path)
-        yield Question("HEAD", path)
-    for path in capacity:
-        for body in (
-            b"",
-            b"{",
-            b"[]",
-            b"null",
-            b'{"VIMs": 1}',
-            b'{"VIMs": [1]}',
-            b"{}",
-            b'{"VIMs": []}',
-            b"\xff",
-        ):
-            yield Question("POST", path, {"Content-Type": "application/json"}, body)
-    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
-    yield Question("POST", "/v1/no/region/infra_workload", multipart, b"--x--\r\n")
-    for path in of_regions[1:7]:
-        yield Question("GET", path)
+    yield from _refused_methods()
+    yield from _local()
+    yield from _unmatched()
+    yield from _capacity()
+    yield from _unknown_regions()
     for region in regions:
         owner, _, name = region.partition("_")
         for base in (f"/v0/{region}", f"/v1/{owner}/{name}"):
             yield Question("GET", base)
             yield Question("GET", f"{base}/identity/v3")
             yield Question("GET", f"{base}/extensions")
+
+
+def _refused_methods() -> Iterator[Question]:
+    of_regions = [f"{base}{rest}" for base in UNKNOWN_REGIONS for rest in BELOW]
+    for path in (*FIXED, *CAPACITY, *of_regions, "/v1/no/region/infra_workload/1"):
+        for method in ("OPTIONS", "TRACE", "CONNECT", "PROPFIND", "FOO", "get"):
+            yield Question(method, path)
+        yield Question("DELETE", path, {"Accept": "text/html"})
+    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    yield Question("POST", "/v1/no/region/infra_workload", multipart, b"--x--\r\n")
+
+
+def _local() -> Iterator[Question]:
+    accepts = ("*/*", "application/json", "application/*;q=0.5", "text/html", "", "application/json;q=0")
+    for path in FIXED:
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
+            yield Question(method, path)
+        for accept in accepts:
+            yield Question("GET", path, {"Accept": accept})
+
+
+def _unmatched() -> Iterator[Question]:
+    known = ("", "/", "/v0", "/v0/", "/v2/vim_types", "/v1/swagger.json", "/V0/vim_types", "/v1/owner")
+    for path in (*known, "/v0/a.b/c", "/v0/caf\xc3\xa9_region/x", "/\xff"):
+        for method in ("GET", "HEAD", "POST", "OPTIONS", "FOO"):
+            yield Question(method, path)
+    for path in ("/v0/owner/networks", "/v0/_region/x", "/v0/owner_/x", "/v0/owner"):
+        yield Question("GET", path)
+        yield Question("HEAD", path)
+
+
+def _capacity() -> Iterator[Question]:
+    odd = (b"", b"{", b"[]", b"null", b"\xff")
+    for path in CAPACITY:
+        for body in (*odd, b'{"VIMs": 1}', b'{"VIMs": [1]}', b"{}", b'{"VIMs": []}'):
+            yield Question("POST", path, {"Content-Type": "application/json"}, body)
+
+
+def _unknown_regions() -> Iterator[Question]:
+    targets = ("/caf\xc3\xa9?\xe2\x82\xac", "/\xff?", "/a%2Fb//c;d/../e?x=%26&y")
+    for base in UNKNOWN_REGIONS:
+        for rest in (*BELOW[1:], *targets):
+            yield Question("GET", base + rest)
+
+
+class _AnyTarget(http.client.HTTPConnection):
+    """A connection that sends any target, one byte per character; http.client's own takes ASCII alone."""
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode("latin-1")
+
+
+class _AnyTargetTls(_AnyTarget, http.client.HTTPSConnection):
+    """The same over TLS."""
 
 
 class Server:
@@ -134,7 +137,7 @@ class Server:
 
     def ask(self, question: Question, timeout: float) -> Heard:
         """Return what the server answers. Raises OSError and http.client.HTTPException."""
-        kind = http.client.HTTPSConnection if self._parts.scheme == "https" else http.client.HTTPConnection
+        kind = _AnyTargetTls if self._parts.scheme == "https" else _AnyTarget
         connection = kind(str(self._parts.hostname), self._parts.port, timeout=timeout)
         try:
             connection.request(

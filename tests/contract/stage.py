@@ -38,9 +38,10 @@ class Stage:
         }
 
     def reset(self) -> None:
-        """Let the stand-ins forget, and let A&AI know one region."""
-        self.aai.reset()
-        self.msb.reset()
+        """Let the stand-ins forget, and let A&AI know one region. No connection of an earlier test is left."""
+        for upstream in (self.aai, self.msb):
+            upstream.cut()
+            upstream.reset()
         self.aai.reply = region_reply({("owner", "region"): region()})
 
     def terminate(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 from collections.abc import Callable
@@ -82,6 +83,132 @@ def test_v1(api: Client, msb: Upstream) -> None:
         "/api/multicloud-pike/v1/owner/r1/capacity_check",
         "/api/multicloud-azure/v1/owner/azure/capacity_check",
     }
+
+
+@pytest.fixture(params=["v0", "v1"])
+def asked(request: pytest.FixtureRequest) -> tuple[str, bytes]:
+    """A path and a body that asks r0 and r1."""
+    if request.param == "v0":
+        return V0, b'{"VIMs": ["owner_r0", "owner_r1"]}'
+    return V1, json.dumps({"VIMs": [entry("r0"), entry("r1")]}).encode()
+
+
+def test_the_client_s_fields_go_to_each_region(
+    api: Client, aai: Upstream, msb: Upstream, asked: tuple[str, bytes]
+) -> None:
+    path, body = asked
+    fields = {
+        "X-Auth-Token": "gAAAA-token",
+        "Project": "p1",
+        "Tenant": "caf\xe9",
+        "Authorization": "Basic Y2xpZW50OnNlY3JldA==",
+        "Cookie": "a=1; b=2",
+        "X-TransactionId": "weird id",
+        "X-Request-ID": "r-1",
+        "User-Agent": "curl/8.5.0",
+        "X-Forwarded-For": "10.0.0.1",
+        "Accept-Language": "de",
+        "X-Empty": "",
+        "Content-Type": "application/json; charset=utf-8",
+    }
+    assert api.request("POST", path, fields, body).status == 200
+    assert len(msb.seen) == 2
+    for seen in msb.seen:
+        for name, value in fields.items():
+            assert seen.value(name) == (JSON if name == "Content-Type" else value)
+        assert seen.value("Host") == f"127.0.0.1:{msb.port}"
+        assert json.loads(seen.body) == {"vCPU": 0, "Memory": 0, "Storage": 0}
+    for seen in aai.seen:
+        assert seen.value("X-Auth-Token") is None, "A&AI gets no token of the clouds"
+        assert seen.value("Authorization") != fields["Authorization"]
+
+
+def test_what_ends_here_or_tells_of_another_body_does_not_go(
+    api: Client, msb: Upstream, asked: tuple[str, bytes]
+) -> None:
+    path, body = asked
+    fields = {
+        "Connection": "keep-alive, X-Private",
+        "X-Private": "1",
+        "Keep-Alive": "timeout=5",
+        "Proxy-Authorization": "Basic eA==",
+        "TE": "trailers",
+        "Content-Encoding": "identity",
+        "Content-MD5": "x",
+        "Content-Language": "de",
+        "Accept": "text/html;q=0.5, */*",
+        "Accept-Encoding": "br",
+        "X-Kept": "1",
+    }
+    assert api.request("POST", path, fields, body).status == 200
+    assert len(msb.seen) == 2
+    for seen in msb.seen:
+        names = {name.lower() for name, _ in seen.fields}
+        assert names == {"host", "x-kept", "x-transactionid", "content-type", "content-length", "accept"}
+        assert (seen.value("Content-Type"), seen.value("Accept")) == (JSON, JSON)
+        assert seen.value("Content-Length") == str(len(seen.body))
+
+
+def test_the_length_of_a_chunked_request_is_its_own(
+    api: Client, msb: Upstream, asked: tuple[str, bytes]
+) -> None:
+    path, body = asked
+    assert api.request("POST", path, {"Transfer-Encoding": "chunked"}, body).status == 200
+    assert len(msb.seen) == 2
+    for seen in msb.seen:
+        assert (seen.value("Transfer-Encoding"), seen.value("Content-Length")) == (None, str(len(seen.body)))
+
+
+@pytest.mark.parametrize(
+    ("query", "arrives"),
+    [("?", "?"), ("?a=b&c=%2f&c", "?a=b&c=%2f&c"), ("?x=\xc3\xa9", "?x=%C3%A9"), ("??a", "??a")],
+)
+def test_the_query_goes_to_each_region(
+    api: Client, msb: Upstream, asked: tuple[str, bytes], query: str, arrives: str
+) -> None:
+    path, body = asked
+    assert api.request("POST", path + query, {}, body).status == 200
+    regions = ("owner/r0", "owner/r1") if path == V1 else ("owner_r0", "owner_r1")
+    version = path.split("/")[3]
+    assert {seen.target for seen in msb.seen} == {
+        f"/api/multicloud-pike/{version}/{name}/capacity_check{arrives}" for name in regions
+    }
+
+
+def test_an_encoded_answer_is_read(api: Client, msb: Upstream) -> None:
+    msb.reply = respond(200, gzip.compress(b'{"result": true}'), ("Content-Encoding", "gzip"))
+    assert ask(api, V0, {"VIMs": ["owner_r0"]}) == {"VIMs": ["owner_r0"]}
+
+
+@pytest.mark.parametrize("status", [300, 307, 308])
+def test_a_redirect_is_followed_as_for_a_forward(api: Client, msb: Upstream, status: int) -> None:
+    def reply(seen: Seen, wire: Wire) -> None:
+        there = seen.target == "/there"
+        (ROOM if there else respond(status, b"", ("Location", "/there")))(seen, wire)
+
+    msb.reply = reply
+    assert ask(api, V0, {"vCPU": 1, "VIMs": ["owner_r0"]}) == {"VIMs": ["owner_r0"]}
+    assert [(seen.method, json.loads(seen.body)["vCPU"]) for seen in msb.seen] == [("POST", 1)] * 2
+
+
+def test_a_driver_that_hangs_delays_the_answer_once(
+    in_process_with: Callable[..., Client], msb: Upstream
+) -> None:
+    """The time limit is the whole question's: regions whose turn comes after it are left out unasked."""
+    over = threading.Event()
+
+    def drip(_seen: Seen, wire: Wire) -> None:
+        wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n")
+        while not over.wait(0.05):
+            wire.send(b" ")
+
+    msb.reply = by_region({"r1": drip})
+    api = in_process_with(total_timeout="0.5", capacity_parallel="1")
+    try:
+        assert ask(api, V0, {"VIMs": NAMES}) == {"VIMs": ["owner_r0"]}
+    finally:
+        over.set()
+    assert len(msb.seen) == 2
 
 
 @pytest.mark.parametrize("path", [V0, V1])

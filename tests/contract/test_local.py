@@ -59,6 +59,8 @@ def test_head_is_get_without_its_body(api: Client, path: str) -> None:
         "/api/multicloud/v1/owner/re%20gion/networks",
         "/api/multicloud/v0/swagger.json/",
         "/api/multicloud/v0/own%C3%A9r_region/x",
+        "/api/multicloud/v0/vim_types\xc3\xa9",
+        "/\xc3\xa9\xff",
         "/%FF%FE",
         "//api/multicloud/v0/vim_types",
         "/x/api/multicloud/v0/vim_types",
@@ -112,6 +114,44 @@ def test_methods(api: Client, aai: Upstream, msb: Upstream, path: str, allow: st
             )
     assert not aai.seen
     assert not msb.seen
+
+
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/v0/vim_types", "GET, HEAD, OPTIONS"),
+        ("/v0/swagger.json", "GET, HEAD, OPTIONS"),
+        ("/v1/check_vim_capacity", "POST, OPTIONS"),
+        ("/v0/owner_region", "DELETE, OPTIONS"),
+        ("/v0/owner_region/identity/v3/auth/tokens", "GET, POST, HEAD, OPTIONS"),
+        ("/v1/owner/region/extensions?x=1", "GET, HEAD, OPTIONS"),
+        ("/v1/owner/region/infra_workload/7", "GET, POST, DELETE, HEAD, OPTIONS"),
+        ("/v0/owner_region/networks?a=%2f", "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"),
+        ("/v1/owner/region/", "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"),
+        ("/v0/owner/networks", "GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS"),
+    ],
+)
+@pytest.mark.parametrize(
+    "method",
+    ["FOO", "PROPFIND", "QUERY", "TRACE", "CONNECT", "PRI", "get", "Post", "options", "head", "G", "A" * 2000,
+     "!#$%&'*+-.^_`|~1"],
+)  # fmt: skip
+def test_an_unknown_method_is_refused_as_any_wrong_one(
+    api: Client, aai: Upstream, msb: Upstream, method: str, path: str, allow: str
+) -> None:
+    body = None if method == "TRACE" else b"{}"
+    got = api.request(method, PREFIX + path, {"Content-Type": "multipart/form-data; boundary=x"}, body)
+    assert text_of(got) == (405, "application/json", f'{{"detail":"Method \\"{method}\\" not allowed."}}')
+    assert (got.reason, got.value("Allow")) == ("Method Not Allowed", allow)
+    assert api.request(method, PREFIX + path, {"Accept": "text/html"}).status == 406
+    assert not aai.seen
+    assert not msb.seen
+
+
+@pytest.mark.parametrize("method", ["FOO", "TRACE", "CONNECT", "get"])
+@pytest.mark.parametrize("path", ["/", "/api/multicloud/v2/vim_types", "/api/multicloud/v1/swagger.json"])
+def test_an_unknown_method_of_an_unknown_path(api: Client, method: str, path: str) -> None:
+    assert text_of(api.request(method, path)) == (404, HTML, "Not Found")
 
 
 @pytest.mark.parametrize(

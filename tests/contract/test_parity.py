@@ -16,11 +16,12 @@ from functional.support import DEADLINE, ROOT
 from upstream.clients import Got, OverSocket
 from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
 
-VISIBLE = [chr(code) for code in range(33, 127)]
+VISIBLE = [chr(code) for code in (*range(33, 127), *range(128, 256))]
+"""What a target may hold, one character per byte."""
 WORDS = """
 v0 v1 vim_types swagger.json check_vim_capacity owner_region owner region identity v3 auth tokens registry
 extensions infra_workload networks vmware_fake alien_region . .. %2F %0A %ff %E2%82%AC multicloud api no_where
-_ a_ owner%5Fregion
+_ a_ owner%5Fregion \xc3\xa9 \xff a;b %3B
 """
 SEGMENTS = st.sampled_from(["", *WORDS.split()]) | st.text(
     [each for each in VISIBLE if each not in "?#/"], max_size=8
@@ -66,6 +67,8 @@ METHODS = st.sampled_from(
         "HEAD",
         "OPTIONS",
         "TRACE",
+        "FOO",
+        "get",
     ]
 )
 VALUES = st.text(alphabet=[chr(code) for code in [*range(32, 127), *range(160, 256)]], max_size=20).map(
@@ -87,6 +90,8 @@ FIELDS = st.fixed_dictionaries(
         "X-Auth-Token": VALUES,
         "Cookie": VALUES,
         "X-TransactionId": VALUES,
+        "Project": VALUES,
+        "Connection": st.sampled_from(["X-Auth-Token, keep-alive", "close", "Content-Type"]),
         "X-Http-Method-Override": METHODS,
         "Range": VALUES,
         "If-None-Match": VALUES,

@@ -22,6 +22,7 @@ from cryptography.x509.oid import NameOID
 from contract.stage import HTML, PASSWORD, PREFIX, Client, Stage, text_of
 from functional.support import DEADLINE, ROOT, until
 from upstream.server import Upstream, drop, region, region_reply, respond
+from upstream.wire import Seen, Wire
 from upstream.worker import Worker
 
 PATH = f"{PREFIX}/v0/owner_region/x"
@@ -179,6 +180,37 @@ def test_chunks_over_tls(
     assert api.request("GET", PATH).body == body * pieces
 
 
+def test_a_get_is_sent_once_more_over_tls(
+    api_with: Callable[..., Client], tls: Upstream, certificate: Path
+) -> None:
+    """Both the lookup and the forward meet a kept connection that ends as they come."""
+    api = api_with(
+        aai_url=tls.url, aai_ca_file=str(certificate), msb_url=tls.url, msb_ca_file=str(certificate)
+    )
+    used: set[Wire] = set()
+    replies = tls.reply
+
+    def reply(seen: Seen, wire: Wire) -> None:
+        (drop if wire in used else replies)(seen, wire)
+        used.add(wire)
+
+    tls.reply = reply
+    assert [api.request("GET", PATH).status for _ in range(10)] == [200] * 10
+    assert len(tls.seen) > 20
+
+
+def test_a_redirect_leads_to_tls(
+    in_process_with: Callable[..., Client], msb: Upstream, tls: Upstream, certificate: Path
+) -> None:
+    msb.reply = respond(308, b"", ("Location", f"{tls.url}/there?a=%2f"))
+    api = in_process_with(msb_ca_file=str(certificate))
+    got = api.request("PUT", PATH, {"Authorization": "Basic eA==", "Project": "p"}, b"content")
+    assert got.status == 200
+    seen = tls.only()
+    assert (seen.method, seen.target, seen.body) == ("PUT", "/there?a=%2f", b"content")
+    assert (seen.value("Authorization"), seen.value("Project")) == (None, "p")
+
+
 def test_secrets_stay_secret(
     framework: str, stage: Stage, aai: Upstream, msb: Upstream, tmp_path: Path
 ) -> None:
@@ -192,7 +224,7 @@ def test_secrets_stay_secret(
         for reply in (respond(500), drop, respond(200, b"nonsense"), respond(200, b"{}")):
             aai.reply = reply
             shown.append(worker.client.request("GET", PATH))
-        assert len(aai.seen) == 4
+        assert len(aai.seen) == 5, "the one that was dropped on a kept connection came once more"
         assert all(seen.value("Authorization") for seen in aai.seen)
         command = Path(f"/proc/{worker.process.pid}/cmdline").read_bytes().decode(errors="replace")
         environment = Path(f"/proc/{worker.process.pid}/environ").read_bytes().decode(errors="replace")

@@ -43,9 +43,15 @@ def redirect(status: int, location: str, then: Reply | None = None) -> Reply:
         ("/there/%7e%2F#part", "/there/%7e%2F"),
         ("/there/caf\xe9", "/there/caf%E9"),
         ("//{host}/there", "/there"),
+        ("../../../../there", "/there"),
+        ("/there/caf\xc3\xa9?\xc3\xa9", "/there/caf%C3%A9?%C3%A9"),
+        ("/there/a b", "/there/a%20b"),
+        (" {url}/there ", "/there"),
+        ("HTTP://{host}/there", "/there"),
+        ("http://user:password@{host}/there", "/there"),
     ],
 )
-@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
 def test_followed(api: Client, msb: Upstream, status: int, location: str, target: str) -> None:
     msb.reply = redirect(status, location.format(url=msb.url, host=msb.url[7:]))
     got = api.request("GET", PATH, {"X-Auth-Token": "t"})
@@ -57,6 +63,9 @@ def test_followed(api: Client, msb: Upstream, status: int, location: str, target
 @pytest.mark.parametrize(
     ("status", "method", "then", "body"),
     [
+        (300, "POST", "POST", b"{}"),
+        (300, "GET", "GET", b""),
+        (300, "HEAD", "HEAD", b""),
         (301, "POST", "POST", b"{}"),
         (302, "POST", "GET", b""),
         (303, "POST", "GET", b""),
@@ -83,6 +92,42 @@ def test_method(
     assert (first.method, first.body) == (method, sent or b"")
     assert (second.method, second.body) == (then, body)
     assert second.value("Content-Type") == ("application/json" if body else None)
+    assert body or second.value("Transfer-Encoding") is None
+
+
+def test_without_a_place_300_is_an_answer(api: Client, msb: Upstream) -> None:
+    msb.reply = respond(300, b'{"choices": []}')
+    got = api.request("GET", PATH)
+    assert (got.status, got.body, got.value("Content-Type")) == (300, b'{"choices": []}', HTML)
+    assert len(msb.seen) == 1
+
+
+@pytest.mark.parametrize("status", [304, 305, 306, 399])
+def test_other_statuses_lead_nowhere(api: Client, msb: Upstream, status: int) -> None:
+    msb.reply = respond(status, b"", ("Location", "/there"))
+    assert api.request("GET", PATH).status == status
+    assert len(msb.seen) == 1
+
+
+@pytest.mark.parametrize("status", [300, 302, 307])
+def test_a_loop_ends(api: Client, msb: Upstream, status: int) -> None:
+    msb.reply = respond(status, b"moved", ("Location", "/round"))
+    got = api.request("GET", PATH)
+    assert (got.status, got.body, len(msb.seen)) == (status, b"moved", 6)
+
+
+def test_a_query_without_a_path(api: Client, msb: Upstream) -> None:
+    msb.reply = redirect(302, f"{msb.url}?there")
+    assert api.request("GET", PATH).status == 302
+    assert [seen.target for seen in msb.seen[1:]] == ["/?there"] * 5
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Cookie"])
+def test_credentials_go_to_the_same_host_by_another_name(api: Client, msb: Upstream, name: str) -> None:
+    """Scheme and host are case-insensitive (RFC 3986, section 6.2.2.1), and user information is no host."""
+    msb.reply = redirect(302, f"HTTP://a:b@{msb.url[7:]}/there")
+    assert api.request("GET", PATH, {name: "x"}).status == 200
+    assert msb.seen[1].value(name) == "x"
 
 
 @pytest.mark.parametrize("redirects", [5, 6])
@@ -101,7 +146,23 @@ def test_at_most_five(api: Client, msb: Upstream, redirects: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "location", [None, "", "ftp://127.0.0.1/x", "http://", "http://[::1", "http://h:99999/", "mailto:a"]
+    "location",
+    [
+        None,
+        "",
+        "ftp://127.0.0.1/x",
+        "http://",
+        "http://[::1",
+        "http://h:99999/",
+        "mailto:a",
+        "http:///there",
+        "http:/there",
+        "http:there",
+        "//",
+        "///there",
+        "http://:80/there",
+        "http://h:0/",
+    ],
 )
 def test_led_nowhere(api: Client, msb: Upstream, location: str | None) -> None:
     msb.reply = respond(302, b"moved", *([] if location is None else [("Location", location)]))
@@ -133,6 +194,25 @@ def test_a_long_body_is_not_sent_again(api: Client, msb: Upstream) -> None:
     msb.reset()
     msb.reply = redirect(303, "/there")
     assert api.request("POST", PATH, {}, b"x" * 70_000).body == b"there"
+
+
+def test_a_redirect_before_the_body_was_taken(api: Client, msb: Upstream) -> None:
+    """Whoever answers early and closes has not taken the body, and the place that it names gets all of it."""
+    msb.read_bodies = False
+    bodies = []
+
+    def reply(seen: Seen, wire: Wire) -> None:
+        if seen.target == "/there":
+            wire.read_body(seen)
+            bodies.append(seen.body)
+            respond(200, b"there")(seen, wire)
+        else:
+            wire.send(b"HTTP/1.1 307 Moved\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n")
+            wire.close()
+
+    msb.reply = reply
+    assert api.request("PUT", PATH, {"Transfer-Encoding": "chunked"}, b"x" * 60_000).body == b"there"
+    assert bodies == [b"x" * 60_000]
 
 
 def test_the_body_of_a_redirect_does_not_matter(api: Client, msb: Upstream) -> None:

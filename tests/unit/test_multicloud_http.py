@@ -15,7 +15,7 @@ from multicloud.core.accept import admits_json
 from multicloud.core.answer import to_json
 from multicloud.core.body import BLOCK, ClientGoneError, RequestBody
 from multicloud.core.routes import ROUTES, match
-from multicloud.core.target import below_prefix, raw_target, visible
+from multicloud.core.target import below_prefix, is_sound, raw_target, visible
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,23 @@ def test_raw_target(raw: str | None, path_info: str, query: str, expected: tuple
     assert raw_target(environ_of(raw, path_info, query)) == expected
 
 
+@pytest.mark.parametrize(
+    ("raw", "query", "sound"),
+    [
+        ("/a%20b?c", "c", True),
+        ("/\xc3\xa9\xff?\x80", "\x80", True),
+        (None, "", True),
+        ("/a b", "", False),
+        ("/a\x7f", "", False),
+        ("/a", "b\x1f", False),
+        ("/a", "b c", False),
+        ("/\u20ac", "", False),
+    ],
+)
+def test_sound_targets(raw: str | None, query: str, sound: bool) -> None:
+    assert is_sound(environ_of(raw, "/a b", query)) is sound
+
+
 def test_gunicorn_has_another_name_for_it() -> None:
     environ = {"PATH_INFO": "/a/b", "QUERY_STRING": "", "RAW_URI": "/a%2Fb"}
     assert raw_target(environ) == ("/a%2Fb", "")
@@ -126,6 +143,22 @@ def test_request_fields() -> None:
     }
     assert fields.of_request(environ) == {"X-Three": "3", "Content-Type": "a/b"}
     assert fields.of_request({"CONTENT_TYPE": ""}) == {}
+
+
+def test_fields_of_a_question_of_our_own() -> None:
+    environ = {
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_ACCEPT_ENCODING": "br",
+        "HTTP_ACCEPT_LANGUAGE": "de",
+        "HTTP_EXPECT": "100-continue",
+        "HTTP_CONTENT_ENCODING": "gzip",
+        "HTTP_CONNECTION": "X-One",
+        "HTTP_X_ONE": "1",
+        "HTTP_PROJECT": "p",
+        "CONTENT_LENGTH": "5",
+        "CONTENT_TYPE": "a/b",
+    }
+    assert fields.of_question(environ) == {"Accept-Language": "de", "Project": "p"}
 
 
 def test_response_fields() -> None:
@@ -211,9 +244,13 @@ def test_body_that_the_server_gives_up() -> None:
 
 def test_body_again() -> None:
     body = body_of(io.BytesIO(b"abc"), "3", keep=3)
-    assert body.again() is None, "nothing was read yet"
-    assert list(body) == [b"abc"]
+    assert body.again() == b"abc", "what was not read yet is read"
+    assert list(body) == []
     assert body.again() == b"abc"
+    begun = body_of(Stingy([b"a", b"bc", b"d"]), chunked=True, keep=4)
+    assert next(iter(begun)) == b"a"
+    assert begun.again() == b"abcd"
+    assert body_of(Stingy([b"abc", b"de"]), chunked=True, keep=4).again() is None
     longer = body_of(io.BytesIO(b"abcd"), "4", keep=3)
     assert list(longer) == [b"abcd"]
     assert longer.again() is None

@@ -31,7 +31,7 @@ def environ_of(
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,
         "SCRIPT_NAME": "",
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "PATH_INFO": unquote_to_bytes(path.encode("latin-1")).decode("latin-1"),
         "QUERY_STRING": query,
         "REQUEST_URI": target,
         "SERVER_NAME": "localhost",
@@ -88,6 +88,13 @@ class InProcess:
         return Got(int(code), reason, lines, content)
 
 
+class AsItIs(http.client.HTTPConnection):
+    """A connection that sends any target, one byte per character; the standard library's takes ASCII alone."""
+
+    def _encode_request(self, request: str) -> bytes:
+        return request.encode("latin-1")
+
+
 class OverSocket:
     """Sends requests to a server, each on a connection of its own."""
 
@@ -99,7 +106,7 @@ class OverSocket:
         self, method: str, target: str, fields: Mapping[str, str] | None = None, body: bytes | None = None
     ) -> Got:
         """Send a request and return the whole response. Raises http.client's errors when it is cut short."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self._deadline)
+        connection = AsItIs("127.0.0.1", self.port, timeout=self._deadline)
         try:
             connection.putrequest(
                 method, target, skip_host="Host" in (fields or {}), skip_accept_encoding=True

@@ -74,6 +74,7 @@ NOT_ACCEPTABLE = json_answer({"detail": "Could not satisfy the request Accept he
 MULTIPART = json_answer({"error": "multipart API is not supported yet"}, 400)
 UNSUPPORTED_TYPE = text_answer(404, "Not support VIM type")
 INTERNAL = text_answer(500, "The request failed inside the service; its log says why.")
+UNSOUND_TARGET = text_answer(400, "The request target holds a control byte or a space: encode it by percent.")
 WRONG_HOST = text_answer(400, "The Host field names no host of this service.")
 
 

@@ -48,8 +48,11 @@ class RequestBody:
         return self.length == 0
 
     def __iter__(self) -> Iterator[bytes]:
-        """Yield the body's pieces. Raises ClientGoneError when the client fails, or sends too little."""
-        while self.length is None or self._read < self.length:
+        """Yield the body's pieces that were not read yet.
+
+        Raises ClientGoneError when the client fails, or sends too little.
+        """
+        while not self._complete and (self.length is None or self._read < self.length):
             wanted = BLOCK if self.length is None else min(BLOCK, self.length - self._read)
             try:
                 piece = self._receive(wanted)
@@ -75,8 +78,15 @@ class RequestBody:
                 self._kept = None
 
     def again(self) -> bytes | None:
-        """Return the body that was read, if all of it was, and if it was short enough to be kept."""
-        return b"".join(self._kept) if self._complete and self._kept is not None else None
+        """Return the whole body, None if it is too long to be kept; what was not read yet is read.
+
+        Raises ClientGoneError.
+        """
+        if self._kept is not None:
+            for _ in self:
+                if self._kept is None:
+                    return None
+        return None if self._kept is None else b"".join(self._kept)
 
     def read_all(self, limit: int) -> bytes | None:
         """Return the whole body, or None if it has more than ``limit`` bytes. Raises ClientGoneError."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from multicloud.core import answer, capacity, swagger
+from multicloud.core import answer, capacity, fields, swagger
 from multicloud.core.accept import admits_json
 from multicloud.core.answer import Answer, RefusedError
 from multicloud.core.body import ClientGoneError, RequestBody
@@ -18,7 +18,7 @@ from multicloud.core.lookup import Lookup
 from multicloud.core.requestlog import record_of
 from multicloud.core.routes import PREFIX, Route
 from multicloud.core.settings import Settings, load, strangers
-from multicloud.core.target import below_prefix
+from multicloud.core.target import below_prefix, is_sound, raw_target
 from multicloud.core.upstream import UpstreamError
 
 Environ = dict[str, Any]
@@ -33,9 +33,9 @@ class Broker:
         self.settings = settings
         self._hosts = None if "*" in settings.allowed_hosts else settings.allowed_hosts
         self._vim_types = answer.json_answer(settings.drivers.vim_types())
-        client = Client(settings)
-        self._lookup = Lookup(settings, client)
-        self._forwarder = Forwarder(settings, client)
+        self._client = Client(settings)
+        self._lookup = Lookup(settings, self._client)
+        self._forwarder = Forwarder(settings, self._client)
         self._handlers: dict[str, Callable[..., Answer]] = {
             "vim_types": self._answer_vim_types,
             "swagger": self._answer_swagger,
@@ -47,7 +47,7 @@ class Broker:
         """Return the answer to a request for a known route. Never raises.
 
         The order of the rules is part of the contract: Accept (406), OPTIONS, the method (405), multipart
-        (400), then what the handler asks for.
+        and the target (400), then what the handler asks for.
         """
         method = environ["REQUEST_METHOD"]
         result = self._refusal(route, environ, method) or self._handled(route, parts, environ)
@@ -71,6 +71,8 @@ class Broker:
         return None
 
     def _handled(self, route: Route, parts: dict[str, str], environ: Environ) -> Answer:
+        if not is_sound(environ):
+            return answer.UNSOUND_TARGET
         try:
             return self._handlers[route.handler](environ, **parts)
         except RefusedError as refused:
@@ -94,8 +96,8 @@ class Broker:
         if rest is None:
             return answer.NOT_FOUND
         record = record_of(environ)
-        base = self._forwarder.base(self._lookup.driver(owner, region, record.id))
-        record.upstream = base
+        driver = self._lookup.driver(owner, region, record.id, self._client.deadline())
+        record.upstream = base = self._forwarder.base(driver)
         return self._forwarder.forward(environ, base + rest, record)
 
     def _answer_capacity(self, environ: Environ, version: str) -> Answer:
@@ -107,12 +109,20 @@ class Broker:
             return answer.body_too_large(self.settings.capacity_body)
         wanted, vims = capacity.parse(body, version)
         record = record_of(environ)
+        onward = fields.of_question(environ)
+        _, query = raw_target(environ)
+        deadline = (
+            self._client.deadline()
+        )  # one for all regions: a driver that hangs delays the answer no longer
 
         def ask(owner: str, region: str, path: str, content: bytes) -> Any:
             try:
-                base = self._forwarder.base(self._lookup.driver(owner, region, record.id))
-                return self._forwarder.ask(f"{base}/{path}", content, record.id)
+                base = self._forwarder.base(self._lookup.driver(owner, region, record.id, deadline))
+                return self._forwarder.ask(f"{base}/{path}{query}", content, onward, record.id, deadline)
             except (RefusedError, UpstreamError):
+                return None
+            except Exception:
+                log.exception("a region could not be asked for its capacity")
                 return None
 
         return answer.json_answer(

@@ -17,7 +17,14 @@ from typing import NamedTuple
 import httptools
 
 from multicloud.core.reply import END, Head, parse
-from multicloud.core.upstream import CUT_SHORT, UpstreamError, UpstreamTimeoutError, told
+from multicloud.core.upstream import (
+    CUT_SHORT,
+    ENDED,
+    UnansweredError,
+    UpstreamError,
+    UpstreamTimeoutError,
+    told,
+)
 
 BLOCK = 65536
 """Bytes that are read at a time."""
@@ -111,6 +118,7 @@ class Connection:
         self._sock = sock
         self._arrived = b""
         self._closed = False
+        self._answered = False
         self._left: int | None = 0
         self._chunks: _Chunks | None = None
         self._deadline = self._patience = 0.0
@@ -128,6 +136,8 @@ class Connection:
             self._sock.recv(1)
         except (BlockingIOError, ssl.SSLWantReadError):
             return True
+        except TimeoutError as error:  # a green TLS socket waits for no time at all; ETIMEDOUT has its number
+            return error.errno is None
         except OSError:
             pass
         return False
@@ -135,6 +145,7 @@ class Connection:
     def begin(self, deadline: float, patience: float) -> None:
         """Start an exchange that must end by ``deadline`` (of time.monotonic), waiting ``patience`` seconds each time."""
         self._deadline, self._patience = deadline, patience
+        self._answered = False
 
     def send(self, head: bytes, body: Iterable[bytes] | None, *, chunked: bool) -> None:
         """Send a request. Raises whatever the body raises, too."""
@@ -147,7 +158,10 @@ class Connection:
             self._sent(b"0\r\n\r\n")
 
     def head(self, method: str) -> Head:
-        """Return the head of the response to a request of that method; interim ones are read over."""
+        """Return the head of the response to a request of that method; interim ones are read over.
+
+        Raises UnansweredError if the connection ends before any byte of it.
+        """
         head = self._any_head()
         while head.status < 200 and head.status != 101:
             head = self._any_head()
@@ -220,7 +234,7 @@ class Connection:
                 raise UpstreamError("the answer is not HTTP")
             data = self._receive()
             if not data:
-                raise UpstreamError(CUT_SHORT)
+                raise UpstreamError(CUT_SHORT) if self._answered else UnansweredError(CUT_SHORT)
             arrived += data
         self._arrived = arrived[end.end() :]
         return parse(arrived[: end.start()])
@@ -230,7 +244,7 @@ class Connection:
         try:
             self._sock.settimeout(self._limit())
             self._sock.sendall(data)
-        except (BrokenPipeError, ConnectionResetError):
+        except ENDED:
             self.reusable = False
             return False
         except OSError as error:
@@ -244,9 +258,12 @@ class Connection:
         try:
             self._sock.settimeout(self._limit())
             data = self._sock.recv(BLOCK)
+        except ENDED as error:
+            raise (told(error) if self._answered else UnansweredError(CUT_SHORT)) from error
         except OSError as error:
             raise told(error) from error
         self._closed = not data
+        self._answered = self._answered or bool(data)
         return data
 
     def _limit(self) -> float:

@@ -20,8 +20,7 @@ HOP_BY_HOP = frozenset(
         "upgrade",
     }
 )
-"""Fields for one connection only: RFC 9110, section 7.6.1, and what PEP 3333 forbids an application to send.
-"""
+"""Fields for one connection only: RFC 9110, section 7.6.1, and what PEP 3333 forbids an application to send."""
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -47,6 +46,30 @@ def of_request(environ: Mapping[str, Any]) -> dict[str, str]:
     if (content_type := environ.get("CONTENT_TYPE")) and "content-type" not in named:
         fields["Content-Type"] = content_type
     return fields
+
+
+_OF_THE_READER = frozenset({"Accept", "Accept-Encoding"})
+"""Fields that say what the one who reads the answer can read."""
+
+
+def of_question(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the client's fields that go with a question of our own, which has another body than the client's.
+
+    They are those of a forward, but for what tells of the client's body, and of the answers that it can read: the
+    answer to this question is read here.
+    """
+    return without_body(
+        {name: value for name, value in of_request(environ).items() if name not in _OF_THE_READER}
+    )
+
+
+def without_body(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a request less those that tell of its body."""
+    return {
+        name: value
+        for name, value in fields.items()
+        if name != "Expect" and not name.startswith("Content-")  # RFC 9110, sections 8.3 to 8.7 and 10.1.1
+    }
 
 
 def of_response(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 from multicloud.core import answer, fields
 from multicloud.core.answer import Answer, RefusedError
 from multicloud.core.body import ClientGoneError, RequestBody
-from multicloud.core.client import Client, Outgoing, Service
+from multicloud.core.client import Client, Outgoing, Service, origin
 from multicloud.core.received import Received
 from multicloud.core.requestlog import Record
 from multicloud.core.settings import Settings
@@ -22,7 +22,7 @@ PASSED_ON = frozenset({200, 201, 202, 204})
 """The statuses whose answers go on with all their fields."""
 
 MOST_REDIRECTS = 5
-REDIRECTS = frozenset({301, 302, 303, 307, 308})
+REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
 BECOME_GET = frozenset({302, 303})
 
 MOST_TOLD = 1 << 20
@@ -54,8 +54,9 @@ class Forwarder:
         onward.setdefault("X-Transactionid", record.id)
         if body.length is not None and body.announced:
             onward["Content-Length"] = str(body.length)
+        first = Outgoing(method, url, onward, None if body.empty else body, body.again)
         try:
-            received = self._send(method, url, onward, body, record)
+            received = self._send(first, self._client.deadline(), record)
             return self._answer(method, received, record)
         except ClientGoneError as error:
             record.error = str(error)
@@ -67,54 +68,46 @@ class Forwarder:
             record.error = str(error)
             raise RefusedError(answer.msb_failed(error)) from error
 
-    def ask(self, url: str, content: bytes, request_id: str) -> Any:
+    def ask(
+        self, url: str, content: bytes, onward: Mapping[str, str], request_id: str, deadline: float
+    ) -> Any:
         """Post JSON to a driver and return the JSON that it answers with 200, None for anything else.
 
-        Raises UpstreamError.
+        ``onward`` holds the client's fields that go with it. Raises UpstreamError.
         """
-        onward = {
+        named = {
+            "X-Transactionid": request_id,
+            **onward,
             "Content-Type": answer.JSON,
             "Accept": answer.JSON,
-            "X-TransactionId": request_id,
             "Content-Length": str(len(content)),
         }
-        received = self._client.send(
-            self._service, Outgoing("POST", url, onward, [content]), self._client.deadline()
-        )
+        first = Outgoing("POST", url, named, [content], lambda: content)
+        received = self._send(first, deadline)
         if received.status != 200:
             received.discard()
             return None
+        received.decode()
         try:
             return json.loads(received.read_all(MOST_TOLD))
         except (ValueError, RecursionError):
             return None
 
-    def _send(
-        self, method: str, url: str, onward: dict[str, str], body: RequestBody, record: Record
-    ) -> Received:
+    def _send(self, outgoing: Outgoing, deadline: float, record: Record | None = None) -> Received:
         """Send the request and follow redirects; return the first response that is none, or one too many."""
-        deadline = self._client.deadline()
-        content: Any = None if body.empty else body
         for followed in range(MOST_REDIRECTS + 1):
             began = perf_counter()
-            received = self._client.send(self._service, Outgoing(method, url, onward, content), deadline)
-            record.upstream_ms = round((perf_counter() - began) * 1000, 3)
-            location = _location(received, url)
-            if location is None or followed == MOST_REDIRECTS:
+            received = self._client.send(self._service, outgoing, deadline)
+            if record is not None:
+                record.upstream_ms = round((perf_counter() - began) * 1000, 3)
+            location = _location(received, outgoing.url)
+            onward = None
+            if location is not None and followed < MOST_REDIRECTS:
+                onward = _redirected(outgoing, received.status, location)
+            if onward is None:
                 break
-            if received.status in BECOME_GET:
-                method, content = ("HEAD" if method == "HEAD" else "GET"), None
-                onward = {name: value for name, value in onward.items() if not name.startswith("Content-")}
-            elif content is not None:
-                content = [again] if (again := body.again()) is not None else None
-                if content is None:
-                    break  # too much to be sent again: the client gets to see the redirect
-            if urlsplit(location)[:2] != urlsplit(url)[:2]:
-                onward = {
-                    name: value for name, value in onward.items() if name not in ("Authorization", "Cookie")
-                }
             received.discard()
-            url = location
+            outgoing = onward
         return received
 
     def _answer(self, method: str, received: Received, record: Record) -> Answer:
@@ -136,21 +129,41 @@ class Forwarder:
         return Answer(received.status, tuple(lines), _Body(received, record) if whole is None else whole)
 
 
+def _redirected(outgoing: Outgoing, status: int, location: str) -> Outgoing | None:
+    """Return the request to send to where a redirect leads.
+
+    None if it would need a body that is too long to be kept: the client gets to see the redirect then.
+    """
+    method, onward, body = outgoing.method, outgoing.fields, outgoing.body
+    if status in BECOME_GET:
+        method, body = ("HEAD" if method == "HEAD" else "GET"), None
+        onward = fields.without_body(onward)
+    elif body is not None:
+        again = outgoing.again()
+        if again is None:
+            return None
+        body = [again]
+    if origin(location) != origin(outgoing.url):
+        onward = {name: value for name, value in onward.items() if name not in ("Authorization", "Cookie")}
+    return Outgoing(method, location, onward, body, outgoing.again)
+
+
 def _location(received: Received, url: str) -> str | None:
     """Return where a redirect leads; None if the response is no redirect that can be followed."""
     if received.status not in REDIRECTS:
         return None
-    location = next((value for name, value in received.fields if name.lower() == "location"), None)
+    location = next((value.strip() for name, value in received.fields if name.lower() == "location"), None)
     if location is None:
         return None
     try:
-        said = urlsplit(location.strip())
-        target = visible(urljoin(url, location.strip())).partition("#")[0]
+        said = urlsplit(location)
+        target = visible(urljoin(url, location)).partition("#")[0]
         parts = urlsplit(target)
         sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return None
-    hostless = bool(said.scheme) and not said.netloc  # as in http:path, which urljoin would mend by a guess
+    # http:path and ///path lack a host, which urljoin would guess.
+    hostless = bool(said.scheme or location.startswith("//")) and not said.netloc
     return target if sound and not hostless else None
 
 

@@ -35,13 +35,16 @@ class Lookup:
             self._fields["Authorization"] = "Basic " + b64encode(credentials.encode()).decode()
         self._memory = _Memory(settings.aai_cache_seconds, settings.aai_cache_entries)
 
-    def driver(self, owner: str, region: str, request_id: str) -> str:
-        """Return the name of the region's driver. Raises RefusedError with the answer to give."""
+    def driver(self, owner: str, region: str, request_id: str, deadline: float) -> str:
+        """Return the name of the region's driver, by ``deadline`` (of time.monotonic).
+
+        Raises RefusedError with the answer to give.
+        """
         if (owner, region) == _FAKE:
             return self._driver(*_FAKE_TYPE)
         known = self._memory.get((owner, region))
         if known is None:
-            known = self._ask(owner, region, request_id)
+            known = self._ask(owner, region, request_id, deadline)
             self._memory.put((owner, region), known)
         return self._driver(*known)
 
@@ -51,17 +54,14 @@ class Lookup:
             raise RefusedError(answer.UNSUPPORTED_TYPE)
         return driver
 
-    def _ask(self, owner: str, region: str, request_id: str) -> tuple[object, object]:
+    def _ask(self, owner: str, region: str, request_id: str, deadline: float) -> tuple[object, object]:
         """Return what A&AI holds as the region's type and version. Raises RefusedError."""
         settings = self._settings
         path = f"{settings.aai_schema}/cloud-infrastructure/cloud-regions/cloud-region/{owner}/{region}"
         fields = {**self._fields, "X-TransactionId": request_id}
         try:
-            received = self._client.send(
-                self._service,
-                Outgoing("GET", f"{settings.aai_url}/{path}", fields),
-                self._client.deadline(),
-            )
+            outgoing = Outgoing("GET", f"{settings.aai_url}/{path}", fields)
+            received = self._client.send(self._service, outgoing, deadline)
             if not 200 <= received.status <= 299 or received.status == 203:
                 received.close()
                 raise RefusedError(answer.unknown_region(owner, region))

@@ -10,6 +10,9 @@ from weakref import finalize
 
 from multicloud.core.connections import Connection, Origin
 
+QUIET = 0.25
+"""Seconds without its end after which a kept connection is taken for one that the other side keeps as well."""
+
 MOST_ORIGINS = 8
 """Origins that connections are kept to. A&AI and MSB are two; others come by redirects."""
 
@@ -28,15 +31,23 @@ class Pools:
         self._lock = Lock()
         finalize(self, _close, self._pools)
 
-    def take(self, origin: Origin) -> Connection | None:
-        """Return the connection that was used last, if it is still fit for use."""
+    def take(self, origin: Origin, *, quiet: bool = False) -> Connection | None:
+        """Return the connection that was used last, if it is still fit for use.
+
+        With ``quiet``: the one that was used first, if it has been idle for QUIET seconds. So many requests in a row
+        take turns with a few connections, and none of them meets an end that is still on its way.
+        """
         pool = self._pools.get(origin)
         while pool:
             try:
-                connection = pool.pop()
+                connection = pool.popleft() if quiet else pool.pop()
             except IndexError:  # another thread took the last one
                 break
-            if monotonic() - connection.idle_since < self._idle and connection.is_fit():
+            idle = monotonic() - connection.idle_since
+            if quiet and idle < QUIET:
+                pool.appendleft(connection)  # all others were used later
+                break
+            if idle < self._idle and connection.is_fit():
                 return connection
             connection.close()
         return None

@@ -3,6 +3,9 @@
 WSGI decodes the path (PEP 3333), and what is decoded cannot be encoded again without a guess. So the server's
 own copy of the raw target is used where there is one: ``REQUEST_URI`` (mooring, uWSGI, mod_wsgi) or
 ``RAW_URI`` (gunicorn).
+
+Clients send UTF-8 in a target as it is, though it should be percent-encoded. It is encoded on its way upstream, byte by
+byte. Control bytes and spaces are refused: some servers let them through, and no request line can carry them.
 """
 
 from __future__ import annotations
@@ -13,7 +16,18 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 _UNSAFE = re.compile(r"[^!-~]")
+_REFUSED = re.compile(r"[\x00-\x20\x7f]|[^\x00-\xff]")
+"""What no target may hold as it is: control bytes, spaces, and what cannot be a byte (PEP 3333)."""
 _PATH_SAFE = "/~!$&'()*+,;=:@"
+
+
+def is_sound(environ: dict[str, Any]) -> bool:
+    """Tell whether the target, as sent, holds no control byte and no space."""
+    return not (_REFUSED.search(_sent(environ)) or _REFUSED.search(environ.get("QUERY_STRING", "")))
+
+
+def _sent(environ: dict[str, Any]) -> str:
+    return environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
 
 
 def raw_target(environ: dict[str, Any]) -> tuple[str, str]:
@@ -23,7 +37,7 @@ def raw_target(environ: dict[str, Any]) -> tuple[str, str]:
     and application changed the path.
     """
     decoded = environ.get("PATH_INFO", "")
-    raw = environ.get("REQUEST_URI") or environ.get("RAW_URI") or ""
+    raw = _sent(environ)
     absolute = _AUTHORITY.match(raw)
     path = (raw[absolute.end() :] if absolute else raw).partition("#")[0].partition("?")[0]
     if unquote_to_bytes(path.encode("latin-1", "replace")).decode("latin-1") != decoded:

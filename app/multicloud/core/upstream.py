@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 
 
 class UpstreamError(Exception):
@@ -13,11 +14,19 @@ class UpstreamTimeoutError(UpstreamError):
     """A&AI or MSB kept us waiting for longer than a time limit."""
 
 
+class UnansweredError(UpstreamError):
+    """The connection was closed before any byte of the answer came."""
+
+
 class TooLongError(UpstreamError):
     """A&AI or MSB sent more than we are ready to read."""
 
 
 CUT_SHORT = "the connection was closed before the answer's end"
+
+
+ENDED = (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError)
+"""What a socket raises when the other side has closed the connection."""
 
 
 def told(error: OSError | UnicodeError) -> UpstreamError:
@@ -26,7 +35,7 @@ def told(error: OSError | UnicodeError) -> UpstreamError:
         return UpstreamTimeoutError("no progress in time")
     if isinstance(error, ConnectionRefusedError):
         return UpstreamError("the connection was refused")
-    if isinstance(error, ConnectionError):
+    if isinstance(error, ENDED):
         return UpstreamError(CUT_SHORT)
     if isinstance(
         error, (socket.gaierror, UnicodeError)
