@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import socket
 from contextlib import closing
 from typing import Any
 
@@ -55,6 +56,30 @@ def test_capacity_is_asked_of_each_region_and_the_unknown_is_left_out(port: int)
     vims = ["openstack_north", "nobody_nowhere", "vmware_south"]
     status, _, answer = ask(port, "POST", "/v0/check_vim_capacity", {"vCPU": 1, "VIMs": vims})
     assert (status, answer) == (200, {"VIMs": ["openstack_north", "vmware_south"]})
+
+
+def test_a_token_does_not_leave_regions_out_of_the_capacity(port: int) -> None:
+    _, headers, _ = ask(port, "POST", "/v0/openstack_north/identity/v3/auth/tokens", {"auth": {}})
+    vims = ["openstack_north", "vmware_south"]
+    wanted = {"vCPU": 1, "VIMs": vims}
+    answer = ask(port, "POST", "/v0/check_vim_capacity?a=b", wanted, headers["X-Subject-Token"])
+    assert answer[::2] == (200, {"VIMs": vims})
+
+
+def test_an_unknown_method_is_told_as_the_contract_says(port: int) -> None:
+    for path in ("/v0/vim_types", "/v0/openstack_north/demo/networks"):
+        status, headers, body = ask(port, "FOO", path)
+        assert (status, body) == (405, {"detail": 'Method "FOO" not allowed.'})
+        assert "GET" in headers["Allow"]
+
+
+def test_raw_utf8_reaches_the_driver(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), 30) as client:
+        target = "/api/multicloud/v0/openstack_north/demo/networks?name=\u00e9".encode()
+        client.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = b"".join(iter(lambda: client.recv(65536), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["networks"] == []
 
 
 def test_an_unknown_region_is_told_as_the_contract_says(port: int) -> None:

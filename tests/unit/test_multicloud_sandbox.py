@@ -37,6 +37,13 @@ def test_it_says_what_it_is(sandbox: InProcess) -> None:
     assert len(told["regions"]) == len(REGIONS)
 
 
+def test_capacity_is_told_whatever_token_comes_along(sandbox: InProcess) -> None:
+    """A client's token is good for one region; the broker passes it on to all that it asks."""
+    token = {"X-Auth-Token": "of-another-region"}
+    assert sandbox.request("POST", f"{NORTH}/capacity_check", token, b'{"vCPU": 1}').status == 200
+    assert sandbox.request("GET", f"{NORTH}/tenants", token).status == 401
+
+
 def test_two_or_three_regions_of_each_type() -> None:
     counts = {each["vim_type"]: 0 for each in load(str(DEFAULT_TABLE)).vim_types()}
     for region in REGIONS.values():

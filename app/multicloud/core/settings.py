@@ -187,7 +187,10 @@ class Settings:
         _seconds(0.01), 60.0, "wait for the next byte from A&AI or MSB, or for it to take one", "seconds"
     )
     total_timeout: float = _setting(
-        _seconds(0.01), 600.0, "wait for a whole exchange with A&AI or MSB, bodies included", "seconds"
+        _seconds(0.01),
+        600.0,
+        "wait for a whole exchange with A&AI or MSB, bodies included, and for all regions of a check_vim_capacity",
+        "seconds",
     )
 
     # Connections and memory
