@@ -87,6 +87,20 @@ def test_nothing_is_sent_more_often(api: Client, msb: Upstream, method: str, tim
     assert [seen.method for seen in msb.seen[1:]] == [method] * times
 
 
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_nothing_else_is_sent_again_on_a_kept_connection_either(
+    api: Client, msb: Upstream, method: str
+) -> None:
+    """A connection that was quiet for a moment, and ends as it is used again: whether it was taken, nobody knows."""
+    msb.reply = ends_when_used_again(drop, respond(201, b"{}"))
+    deadline = time.monotonic() + DEADLINE
+    for number in itertools.count():
+        if api.request(method, f"{PATH}/{number}", {}, body_of(method)).status == 500:
+            break
+        assert time.monotonic() < deadline, "no kept connection was used"
+    assert len({seen.target for seen in msb.seen}) == len(msb.seen) == number + 1
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_get_on_a_new_connection_is_sent_once(api: Client, msb: Upstream, ending: str) -> None:
     msb.reply = ENDINGS[ending]

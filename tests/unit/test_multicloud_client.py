@@ -12,7 +12,7 @@ import pytest
 
 from multicloud.core import coding
 from multicloud.core.connections import Connection, Origin
-from multicloud.core.pools import MOST_ORIGINS, Pools
+from multicloud.core.pools import MOST_ORIGINS, QUIET, Pools
 from multicloud.core.reply import parse
 from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
 
@@ -185,6 +185,25 @@ def test_limits_are_kept_by_the_total(ends: tuple[Connection, socket.socket]) ->
     connection.begin(time.monotonic() - 1, 60)
     with pytest.raises(UpstreamTimeoutError, match="took too long"):
         connection.head("GET")
+
+
+def test_what_is_not_sent_again_takes_a_connection_that_has_been_quiet() -> None:
+    pools = Pools(8, 60)
+    origin = Origin("http", "a", 1, None, verify=True)
+    pairs = [socket.socketpair() for _ in range(3)]
+    ended, quiet, fresh = connections = [Connection(ours) for ours, _ in pairs]
+    for connection in connections:
+        pools.give(origin, connection)
+    ended.idle_since = quiet.idle_since = time.monotonic() - 2 * QUIET
+    fresh.idle_since = time.monotonic() + 60  # a moment ago, however slow this machine is
+    pairs[0][1].close()
+    assert pools.take(origin, quiet=True) is quiet
+    assert pairs[0][0].fileno() == -1, "the one that had ended was closed"
+    assert pools.take(origin, quiet=True) is None, "a fresh one may be about to end"
+    assert pools.take(origin) is fresh, "and is kept for what can be sent again"
+    for pair in pairs:
+        for end in pair:
+            end.close()
 
 
 def test_a_pool_is_bounded_and_closes_what_it_gives_up() -> None:

@@ -111,9 +111,8 @@ class Broker:
         record = record_of(environ)
         onward = fields.of_question(environ)
         _, query = raw_target(environ)
-        deadline = (
-            self._client.deadline()
-        )  # one for all regions: a driver that hangs delays the answer no longer
+        # One for all regions, so that several drivers that hang delay the answer no longer than one.
+        deadline = self._client.deadline()
 
         def ask(owner: str, region: str, path: str, content: bytes) -> Any:
             try:

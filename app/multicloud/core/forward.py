@@ -101,9 +101,13 @@ class Forwarder:
             if record is not None:
                 record.upstream_ms = round((perf_counter() - began) * 1000, 3)
             location = _location(received, outgoing.url)
-            onward = None
-            if location is not None and followed < MOST_REDIRECTS:
+            if location is None or followed == MOST_REDIRECTS:
+                break
+            try:
                 onward = _redirected(outgoing, received.status, location)
+            except ClientGoneError:
+                received.close()
+                raise
             if onward is None:
                 break
             received.discard()
