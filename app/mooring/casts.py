@@ -71,10 +71,16 @@ def switch(text: str) -> bool:
     return text == "on"
 
 
+ENTRY = r"([A-Za-z_][\w.]*):([A-Za-z_][\w.]*)(\(\s*(?:[\w./+-]+|'[^'\"()]*'|\"[^'\"()]*\")?\s*\))?"
+"""An entry: a module, an attribute, and for a factory its argument: none, a file of the application's, or a quoted text."""
+
+
 def entry(text: str) -> str:
     """Read where the WSGI application is."""
-    if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?", text):
-        raise ValueError("module:attribute or module:factory(), for example mysite.wsgi:application")
+    if not re.fullmatch(ENTRY, text):
+        raise ValueError(
+            "module:attribute, module:factory() or module:factory(config.py), for example mysite.wsgi:application"
+        )
     return text
 
 

@@ -2,88 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
-import json
 import tarfile
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
-HASH = "--hash=sha256:" + "0" * 64
-OTHER = "--hash=sha256:" + "1" * 64
-TARGET = {"python_full_version": "3.10.4", "python_version": "3.10", "sys_platform": "linux"}
-
-
-@pytest.fixture(scope="module")
-def bundle() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("bundle", REPOSITORY / "tools/bundle.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+from bundle.target import Target
+from unit.bundle_support import command, greeter, held, refused, run, write
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    folder = tmp_path / "greeter"
-    folder.mkdir()
-    (folder / "pyproject.toml").write_text(
-        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n'
-        '[project]\nname = "greeter"\nversion = "1.0"\nrequires-python = ">=3.10"\n'
-        '[tool.hatch.build.targets.wheel]\ninclude = ["greeter.py"]\n'
-    )
-    (folder / "greeter.py").write_text("GREETING = 'hello'\n")
-    return folder
+    return greeter(tmp_path / "greeter")
 
 
-def write(path: Path, text: str) -> Path:
-    path.write_text(text)
-    return path
-
-
-def command(project: Path, cache: Path, *more: str) -> list[str]:
-    target = ["--python-version", "3.11.2", "--machine", "x86_64", "--glibc", "2.36"]
-    return ["--source", str(project), "--cache", str(cache), *target, *more]
-
-
-def run(bundle: ModuleType, capsys: pytest.CaptureFixture[str], arguments: list[str]) -> Any:
-    assert bundle.main(arguments) == 0
-    return json.loads(capsys.readouterr().out)
-
-
-def test_markers_are_those_of_the_target(bundle: ModuleType, tmp_path: Path) -> None:
-    lock = write(
-        tmp_path / "lock.txt",
-        f"new==2 ; python_full_version >= '3.11' \\\n    {HASH}\nold==1 ; python_full_version < '3.11' \\\n    {HASH}\n"
-        f"windows==1 ; sys_platform == 'win32' \\\n    {HASH}\n# a comment\nalways==3 {HASH} {OTHER}\n",
-    )
-    assert bundle.requirements_for([lock], TARGET) == [f"always==3 {HASH} {OTHER}", f"old==1 {HASH}"]
-
-
-@pytest.mark.parametrize(
-    "line", ["flask", "flask==3.0", f"flask>=3.0 {HASH}", "-r other.txt", "--index-url x"]
-)
-def test_what_is_not_pinned_with_a_hash_is_refused(bundle: ModuleType, tmp_path: Path, line: str) -> None:
-    with pytest.raises(bundle.BundleError, match=r"lock\.txt"):
-        bundle.requirements_for([write(tmp_path / "lock.txt", line + "\n")], TARGET)
-
-
-def test_two_pins_of_one_project_are_refused(bundle: ModuleType, tmp_path: Path) -> None:
-    one, two = (
-        write(tmp_path / "one.txt", f"a_b==1 {HASH}\n"),
-        write(tmp_path / "two.txt", f"A-b==2 {HASH}\n"),
-    )
-    with pytest.raises(bundle.BundleError, match="contradicts"):
-        bundle.requirements_for([one, two], TARGET)
-
-
-def test_platforms_reach_down_to_what_wheels_are_built_for(bundle: ModuleType) -> None:
-    tags = bundle.platforms("aarch64", (2, 19))
-    assert tags == [
+def test_platforms_reach_down_to_what_wheels_are_built_for() -> None:
+    assert Target("3.11.2", "aarch64", "2.19").platforms == [
         "manylinux_2_19_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
@@ -93,71 +27,137 @@ def test_platforms_reach_down_to_what_wheels_are_built_for(bundle: ModuleType) -
 
 
 def test_the_bundle_holds_wheel_and_hash_and_is_built_once(
-    bundle: ModuleType, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = run(bundle, capsys, command(project, tmp_path / "cache"))
+    first = run(capsys, command(tmp_path / "cache", "--source", project))
     assert first["built"] is True
     with tarfile.open(first["path"]) as archive:
         assert sorted(archive.getnames()) == ["greeter-1.0-py3-none-any.whl", "requirements.txt"]
         listing = archive.extractfile("requirements.txt")
         assert listing is not None
         assert b"greeter==1.0 --hash=sha256:" in listing.read()
-    assert run(bundle, capsys, command(project, tmp_path / "cache")) == {**first, "built": False}
+    assert run(capsys, command(tmp_path / "cache", "--source", project)) == {**first, "built": False}
 
 
-def test_the_id_follows_what_goes_in(
-    bundle: ModuleType, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_the_id_follows_what_the_build_ships(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def identity(*more: str) -> str:
-        return str(run(bundle, capsys, [*command(project, tmp_path / "cache"), "--dry-run", *more])["id"])
+    def identity(python: str = "3.11.2", *more: str) -> str:
+        arguments = command(tmp_path / "cache", "--source", project, *more, python=python)
+        return str(run(capsys, arguments)["id"])
 
     before = identity()
-    assert identity("--machine", "aarch64") != before
-    assert identity("--python-version", "3.12.0") != before
-    assert identity("--python-version", "3.11.9") == before
-    (project / "__pycache__").mkdir()
-    (project / "__pycache__" / "greeter.pyc").write_text("x")
+    assert identity("3.11.2", "--machine", "aarch64") != before
+    assert identity("3.12.0") != before
+    assert identity("3.11.9") == before
+    # What a test run, a server or an editor leaves; what the wheel does not hold.
+    for name in (
+        "__pycache__/greeter.pyc",
+        ".pytest_cache/x",
+        "db.sqlite3",
+        "node_modules/a/b.js",
+        "tests/test_it.py",
+    ):
+        write(project / name, "x")
+    write(project / "env/pyvenv.cfg", "home = /usr/bin\n")
+    write(project / "env/lib/x.py", "x")
     assert identity() == before
-    (project / "greeter.py").write_text("GREETING = 'good day'\n")
+    write(project / "greeter.py", "GREETING = 'good day'\n")
     assert identity() != before
+
+
+def test_an_unchanged_source_builds_nothing(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arguments = command(tmp_path / "cache", "--source", project)
+    first = run(capsys, arguments)
+    monkeypatch.setattr("bundle.sources.build_wheel", None)
+    assert run(capsys, arguments)["id"] == first["id"]
+
+
+def test_the_source_folder_is_never_written_and_no_old_output_is_built(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project = greeter(tmp_path / "greeter", requires='"setuptools"', backend="setuptools.build_meta")
+    # What an earlier build in place has left, with a module that the project no longer has.
+    write(project / "build/lib/hello/old.py", "")
+    write(project / "greeter.egg-info/SOURCES.txt", "hello/old.py\n")
+    before = {path: path.stat().st_mtime_ns for path in project.rglob("*")}
+    project.chmod(0o555)
+    told = run(capsys, command(tmp_path / "cache", "--source", project))
+    assert {path: path.stat().st_mtime_ns for path in project.rglob("*")} == before
+    (wheel,) = held(told["path"]).values()
+    assert [name for name in wheel.namelist() if name.startswith("hello/")] == ["hello/__init__.py"]
+
+
+def test_a_deleted_module_is_gone_from_the_next_bundle(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(
+        project / "pyproject.toml", (project / "pyproject.toml").read_text().replace('"greeter.py"', '"*.py"')
+    )
+    old = write(project / "old.py", "")
+    (first,) = held(run(capsys, command(tmp_path / "cache", "--source", project))["path"]).values()
+    old.unlink()
+    (second,) = held(run(capsys, command(tmp_path / "cache", "--source", project))["path"]).values()
+    assert "old.py" in first.namelist()
+    assert "old.py" not in second.namelist()
+
+
+def test_a_source_that_does_not_exist_is_named_with_its_neighbour(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    error = refused(capsys, command(tmp_path / "cache", "--source", tmp_path / "greter"))
+    assert error.startswith(f"app_source: {tmp_path}/greter does not exist")
+    assert f"did you mean {project}?" in error
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_source_that_does_not_exist_is_named(
-    bundle: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert bundle.main(command(tmp_path / "nowhere", tmp_path)) == 1
-    assert "nowhere does not exist (app_source" in capsys.readouterr().err
-
-
 def test_a_source_that_does_not_build_says_why(
-    bundle: ModuleType, project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (project / "pyproject.toml").write_text(
-        (project / "pyproject.toml").read_text().replace("1.0", "not a version")
+    write(
+        project / "pyproject.toml", (project / "pyproject.toml").read_text().replace("1.0", "not a version")
     )
-    assert bundle.main(command(project, tmp_path / "cache")) == 1
-    error = capsys.readouterr().err
-    assert "does not build into a wheel" in error
+    error = refused(capsys, command(tmp_path / "cache", "--source", project))
+    assert f"app_source: {project} does not build into a wheel" in error
     assert "version" in error
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert "ValueError" in error
+    (log,) = (path for path in (tmp_path / "cache").rglob("*") if path.is_file())
+    assert str(log) in error
+    assert "Traceback" in log.read_text()
 
 
 @pytest.mark.parametrize(
-    ("name", "counts"),
+    ("name", "content", "words"),
     [
-        ("static/dist/app.js", True),
-        ("build/tool.py", False),
-        ("dist/greeter-1.0.tar.gz", False),
-        ("greeter.egg-info/PKG-INFO", False),
-        ("src/greeter.egg-info/PKG-INFO", False),
-        ("__pycache__/greeter.pyc", False),
+        ("greeter-1.0.tar.gz", b"x", "is a source archive: unpack it"),
+        ("greeter.whl", b"x", "is no wheel (name-version"),
+        ("greeter-1.0-py3-none-any.whl", b"x", "is a damaged wheel"),
     ],
 )
-def test_what_is_the_project_s_own_counts_and_what_a_build_leaves_does_not(
-    bundle: ModuleType, project: Path, name: str, counts: bool
+def test_a_file_that_is_no_wheel_is_refused(
+    name: str, content: bytes, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    before = bundle.source_digest(project)
-    (project / name).parent.mkdir(parents=True)
-    (project / name).write_text("new")
-    assert (bundle.source_digest(project) != before) is counts
+    file = write(tmp_path / name, content)
+    assert words in refused(capsys, command(tmp_path / "cache", "--source", file))
+
+
+def test_compiled_code_for_another_target_is_refused() -> None:
+    here = Target("3.11.2", "x86_64", "2.36")
+    here.check_built("a-1-py3-none-any.whl", "a")
+    here.check_given("a-1-cp311-cp311-manylinux_2_28_x86_64.whl")
+    here.check_given("a-1-cp38-abi3-manylinux2014_x86_64.whl")
+    for wheel in (
+        "a-1-cp312-cp312-manylinux_2_28_x86_64.whl",
+        "a-1-cp311-cp311-manylinux_2_39_x86_64.whl",
+        "a-1-cp311-cp311-macosx_11_0_arm64.whl",
+    ):
+        with pytest.raises(Exception, match=r"does not fit the target \(Python 3.11, x86_64, glibc 2.36\)"):
+            here.check_given(wheel)
+    with pytest.raises(Exception, match=r"a has compiled code: .* name a wheel of a"):
+        Target("3.12.0", "x86_64", "2.36").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")
+    with pytest.raises(
+        Exception, match="a has compiled code"
+    ):  # linked to a newer C library than the target's
+        Target("3.11.2", "x86_64", "2.17").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")

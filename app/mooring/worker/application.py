@@ -1,10 +1,22 @@
-"""The application: from ``module:attribute`` or ``module:factory()`` to a WSGI callable."""
+"""The application: from ``module:attribute`` or a call of a factory to a WSGI callable.
+
+``module:factory()`` calls the factory, ``module:factory(config.py)`` hands it the path of a file that came with the
+application, and ``module:factory('production')`` a text.
+"""
 
 from __future__ import annotations
 
 import importlib
+import re
+import sys
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
+
+from mooring import casts
+
+TREES = "app"
+"""Below the virtualenv: what was deployed as it is, each source in a folder of its own (written by tools/bundle/tree.py)."""
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -18,9 +30,11 @@ def load(entry: str) -> WsgiApplication:
 
     Raises ApplicationError; its cause, if the application's own code raised, is the original exception.
     """
-    module_name, _, attribute = entry.partition(":")
-    is_factory = attribute.endswith("()")
-    names = attribute.removesuffix("()").split(".")
+    matched = re.fullmatch(casts.ENTRY, entry)
+    if matched is None:
+        raise ApplicationError(f"{entry} is no entry: write module:attribute or module:factory()")
+    module_name, attribute, call = matched.groups()
+    names = attribute.split(".")
     try:
         found: Any = importlib.import_module(module_name)
     except Exception as error:
@@ -30,9 +44,10 @@ def load(entry: str) -> WsgiApplication:
             found = getattr(found, name)
     except AttributeError as error:
         raise ApplicationError(f"{module_name} has no {'.'.join(names)}") from error
-    if is_factory:
+    if call is not None:
+        arguments = _arguments(call)
         try:
-            found = found()
+            found = found(*arguments)
         except Exception as error:
             raise ApplicationError(f"{entry} failed: {_in_words(error)}") from error
     if not callable(found):
@@ -41,6 +56,26 @@ def load(entry: str) -> WsgiApplication:
         )
     application: WsgiApplication = found
     return application
+
+
+def _arguments(call: str) -> list[str]:
+    """Return what stands between a factory's parentheses: nothing, a text in quotes, or the path of a file."""
+    argument = call[1:-1].strip()
+    if not argument:
+        return []
+    if argument[0] in "'\"":
+        return [argument[1:-1]]
+    folder = Path(sys.prefix, TREES)
+    sources = sorted(folder.iterdir()) if folder.is_dir() else []
+    # The file stands at the top of a source, or in the one folder of it that modules are imported from.
+    places = [*sources, *(path for path in map(Path, sys.path) if path.parent in sources)]
+    for path in (Path(argument), *(place / argument for place in places)):
+        if path.is_absolute() and path.is_file():
+            return [str(path)]
+    raise ApplicationError(
+        f"{argument} is no file of the application (looked for in {', '.join(map(str, places)) or folder}):"
+        " a file is named as it stands in the source's folder, a text is put in quotes"
+    )
 
 
 def _in_words(error: BaseException) -> str:

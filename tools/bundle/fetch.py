@@ -1,0 +1,67 @@
+"""Find one source archive by pip's own finder and fetch it by its hash: a script of `sdists`, run with pip's rules.
+
+    python fetch.py '{"name": …, "specifier": …, "url": …, "hashes": […], "options": [words of pip download]}'
+
+Prints the file's path as JSON; exit status 1 with one sentence on stderr.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from pip._internal.commands import create_command
+from pip._internal.exceptions import PipError
+from pip._internal.models.link import Link
+from pip._internal.utils.hashes import Hashes
+from pip._vendor.packaging.specifiers import SpecifierSet
+from pip._vendor.requests.exceptions import RequestException
+
+
+def main() -> int:
+    """Fetch what the command line describes."""
+    order = json.loads(sys.argv[1])
+    command: Any = create_command("download")
+    options, _ = command.parse_args([*order["options"], "placeholder"])
+    options.format_control.disallow_binaries()
+    allowed = Hashes({})
+    for each in order["hashes"]:
+        algorithm, _, digits = each.partition(":")
+        allowed._allowed.setdefault(algorithm, []).append(digits)
+    try:
+        with command.main_context():
+            session = command.get_default_session(options)
+            link = Link(order["url"]) if order["url"] else _found(command, options, session, order, allowed)
+            if link is None:
+                sys.stderr.write(
+                    "the index has neither a wheel for the target nor a source archive with that hash\n"
+                )
+                return 1
+            answer = session.get(link.url_without_fragment, headers={"Accept-Encoding": "identity"})
+            answer.raise_for_status()
+    except (PipError, RequestException, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    content = answer.content
+    if not any(
+        hashlib.new(each.split(":")[0], content).hexdigest() == each.split(":")[1] for each in order["hashes"]
+    ):
+        sys.stderr.write(f"{link.filename} does not have the hash that the requirements file names\n")
+        return 1
+    path = Path(options.download_dir, link.filename)
+    path.write_bytes(content)
+    sys.stdout.write(json.dumps(str(path)) + "\n")
+    return 0
+
+
+def _found(command: Any, options: Any, session: Any, order: dict[str, Any], allowed: Hashes) -> Link | None:
+    finder = command._build_package_finder(options=options, session=session, ignore_requires_python=True)
+    best = finder.find_best_candidate(order["name"], SpecifierSet(order["specifier"]), allowed).best_candidate
+    return None if best is None else best.link
+
+
+if __name__ == "__main__":
+    sys.exit(main())
