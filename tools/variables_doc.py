@@ -62,8 +62,9 @@ def code(value: object) -> str:
         return "`on`" if value else "`off`"
     if isinstance(value, (list, tuple)):
         value = ", ".join(str(each) for each in value)
-    # What is neither text nor number (a table of drivers, a secret) is told by its meaning.
-    return f"`{cell(value)}`" if isinstance(value, (str, int, float)) and value != "" else ""
+    # What is neither text nor number (a table of drivers, a secret, an expression) is told by its meaning.
+    told = isinstance(value, (str, int, float)) and value != "" and "{{" not in str(value)
+    return f"`{cell(value)}`" if told else ""
 
 
 def knobs() -> list[str]:

@@ -179,7 +179,7 @@ def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: 
 
 def test_a_source_that_is_not_there_is_refused(site: Site) -> None:
     before = site.live()
-    assert "nowhere does not exist (app_source" in site.refused(app_source=["nowhere"])
+    assert "app_source: nowhere does not exist" in site.refused(app_source=["nowhere"])
     assert site.live() == before
 
 

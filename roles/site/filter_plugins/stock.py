@@ -14,12 +14,11 @@ from typing import Any
 
 
 @cache
-def _rules(repository: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "mooring_bundle_entries", Path(repository, "tools/bundle/entries.py")
-    )
+def _rules() -> ModuleType:
+    path = Path(__file__).resolve().parents[3] / "tools/bundle/entries.py"
+    spec = importlib.util.spec_from_file_location("mooring_bundle_entries", path)
     if spec is None or spec.loader is None:
-        raise ImportError(f"{repository} has no tools/bundle/entries.py")
+        raise ImportError(f"{path} is missing")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
@@ -30,7 +29,7 @@ def _found(app_source: Any, repository: str) -> list[Any]:
     sources = [app_source] if isinstance(app_source, str) else app_source
     if not isinstance(sources, list):
         return []
-    return [_rules(str(repository)).find(Path(repository, str(source)).expanduser()) for source in sources]
+    return [_rules().find(Path(repository, Path(str(source)).expanduser())) for source in sources]
 
 
 def stock_entries(app_source: Any, repository: str) -> dict[str, str]:
