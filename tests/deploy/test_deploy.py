@@ -183,6 +183,29 @@ def test_a_source_that_is_not_there_is_refused(site: Site) -> None:
     assert site.live() == before
 
 
+def test_what_cannot_be_built_is_refused_before_anything_changes_also_by_check(
+    site: Site, tmp_path: Path
+) -> None:
+    before, pids = site.live(), site.pids()
+    written = {path: path.stat().st_mtime_ns for path in site.root.rglob("*") if "log" not in path.parts}
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "pyproject.toml").write_text(
+        '[build-system]\nrequires = ["hatchling"]\nbuild-backend = "hatchling.build"\n[project]\n'
+        'name = "broken"\nversion = "not one"\n'
+    )
+    tried = site.run("deploy.yml", "--check", app_source=[str(broken)])
+    assert tried.returncode == 2, tried.stdout
+    assert f"app_source: {broken} does not build into a wheel: ValueError" in " ".join(tried.stdout.split())
+    (tmp_path / "lock.txt").write_text("flask==3.0\n")
+    words = f"{tmp_path}/lock.txt: flask==3.0 carries no hash"
+    assert words in site.refused(app_requirements=str(tmp_path / "lock.txt"))
+    assert f"did you mean {tmp_path}/lock.txt?" in site.refused(app_requirements=str(tmp_path / "lok.txt"))
+    assert (site.live(), site.pids()) == (before, pids)
+    now = {path: path.stat().st_mtime_ns for path in site.root.rglob("*") if "log" not in path.parts}
+    assert now == written
+
+
 def test_a_taken_port_is_refused_with_its_holder(site: Site) -> None:
     before = site.pids()
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,19 @@ def test_a_file_that_is_no_wheel_is_refused(
 ) -> None:
     file = write(tmp_path / name, content)
     assert words in refused(capsys, command(tmp_path / "cache", "--source", file))
+    if "damaged" in words:  # a zip archive that is nothing else
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr("x", "x")
+        assert words in refused(capsys, command(tmp_path / "cache", "--source", file))
+
+
+def test_a_source_that_wants_another_python_is_refused(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(project / "pyproject.toml", (project / "pyproject.toml").read_text().replace(">=3.10", ">=3.11.5"))
+    assert run(capsys, command(tmp_path / "cache", "--source", project, python="3.11.5"))["built"] is True
+    error = refused(capsys, command(tmp_path / "cache", "--source", project, python="3.11.4"))
+    assert f"app_source: {project} wants Python >=3.11.5, and the target's is 3.11.4" in error
 
 
 def test_compiled_code_for_another_target_is_refused() -> None:

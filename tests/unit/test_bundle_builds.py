@@ -84,6 +84,9 @@ def test_a_plugin_of_the_backend_is_locked_once_and_installed_by_hash(
         f"app_build_requirements ({own}) has not all that builds app_source: {project}: hatch-requirements-txt"
         in refused(capsys, arguments)
     )
+    assert f"app_build_requirements: {tmp_path}/buld.txt does not exist" in refused(
+        capsys, command(cache, "--source", project, "--build-requirements", tmp_path / "buld.txt")
+    )
     write(own, "\n".join(lines))
     assert run(capsys, arguments)["id"] == told["id"]
 

@@ -21,7 +21,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
 from bundle import installer, sdists, sources
-from bundle.backends import Workshop
+from bundle.backends import Workshop, given
 from bundle.errors import BundleError
 from bundle.reading import Pin
 from bundle.requirements import Wanted, line, wanted
@@ -38,6 +38,7 @@ def build(options: argparse.Namespace) -> dict[str, object]:
     workshop = Workshop(options.cache, tuple(options.build_requirements))
     sources.describe(options.source)
     packages = wanted(options.requirements, options.app_requirements, target)
+    given(workshop.locked)
     check_named(options.source, packages)
     wheels = [sources.wheel_of(path, target, workshop) for path in options.source]
     drop_named_twice(wheels, packages)

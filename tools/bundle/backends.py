@@ -136,7 +136,7 @@ def _environment(place: Path, needs: Collection[str], workshop: Workshop, what: 
 def _fill(place: Path, needs: Collection[str], workshop: Workshop, what: str) -> None:
     """Install the build requirements into the environment, each by its hash."""
     listing = place / "build-requirements.txt"
-    lines = _given(workshop.locked) if workshop.locked else _recorded(needs, workshop.cache, what)
+    lines = given(workshop.locked) if workshop.locked else _recorded(needs, workshop.cache, what)
     listing.write_text("\n".join(lines) + "\n")
     words = ["--python", str(place / "bin" / "python"), "install", "--quiet", "--no-deps", "--require-hashes"]
     installer.run(
@@ -164,8 +164,9 @@ def _missing(needs: Collection[str], place: Path) -> list[str]:
     return missing
 
 
-def _given(locked: Sequence[Path]) -> list[str]:
-    found = Read()
+def given(locked: Sequence[Path]) -> list[str]:
+    """Read the user's own files with build requirements, for the controller's Python. Raises BundleError."""
+    found = Read(variable="app_build_requirements")
     for path in locked:
         read(path, found)
     return [

@@ -52,7 +52,7 @@ def settings() -> dict[str, str]:
 
 def command() -> list[str]:
     """Return the words that start the controller's pip."""
-    return [sys.executable, "-m", "pip"]
+    return [sys.executable, "-I", "-m", "pip"]
 
 
 def run(words: Iterable[str], failure: str, folder: Path | None = None) -> str:

@@ -40,8 +40,9 @@ NO_EFFECT = (
 
 @dataclass
 class Read:
-    """What requirements files say, still for any target."""
+    """What requirements files say, still for any target; the variable of the inventory that names them."""
 
+    variable: str = "app_requirements"
     pins: list[Pin] = field(default_factory=list)
     constraints: list[tuple[Path, Requirement]] = field(default_factory=list)
     projects: list[tuple[Path, Path]] = field(
@@ -60,20 +61,18 @@ class Pin:
     hashes: tuple[str, ...]
 
 
-def text_of(path: Path) -> str:
+def text_of(path: Path, variable: str = "app_requirements") -> str:
     """Read a text file in whatever encoding it says, or seems to have. Raises BundleError."""
     try:
         raw = path.read_bytes()
     except IsADirectoryError as error:
-        raise BundleError(
-            f"app_requirements: {path} is a folder; name the requirements file in it"
-        ) from error
+        raise BundleError(f"{variable}: {path} is a folder; name the requirements file in it") from error
     except FileNotFoundError as error:
         raise BundleError(
-            f"app_requirements: {path} does not exist (a relative path begins at the repository){nearest(path)}"
+            f"{variable}: {path} does not exist (a relative path begins at the repository){nearest(path)}"
         ) from error
     except OSError as error:
-        raise BundleError(f"app_requirements: {path} cannot be read: {error.strerror}") from error
+        raise BundleError(f"{variable}: {path} cannot be read: {error.strerror}") from error
     for mark, encoding in MARKS:
         if raw.startswith(mark):
             return _decoded(raw[len(mark) :], encoding, path)
@@ -110,7 +109,7 @@ def read(path: Path, into: Read, seen: tuple[Path, ...] = ()) -> None:
     if path.resolve() in seen:
         raise BundleError(f"{path} includes itself by way of {seen[-1]}: take one of the two -r lines out")
     before = len(into.pins)
-    for line in logical_lines(text_of(path)):
+    for line in logical_lines(text_of(path, into.variable)):
         if line.startswith("-"):
             _option(path, line, into, (*seen, path.resolve()))
         elif project := _project(path, line):

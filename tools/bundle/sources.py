@@ -8,6 +8,7 @@ setuptools' defaults build ([project] with src/ or [tool.setuptools]). Everythin
 from __future__ import annotations
 
 import csv
+import email
 import hashlib
 import io
 import os
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
 from bundle import entries, history, listing, tree
@@ -100,6 +102,7 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
     kind = kind_of(source)
     if kind == WHEEL:
         target.check_given(source.name)
+        _check_python(source, source, target)
         return Wheel(source, hashlib.sha256(source.read_bytes()).hexdigest())
     files = listing.files(source, built=kind == PROJECT)
     if not files:
@@ -124,11 +127,34 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
                 if not kept.is_dir():
                     shutil.move(built, kept)
     (wheel,) = kept.glob("*.whl")
+    _check_python(wheel, source, target)
     if kind == PROJECT:
         target.check_built(wheel.name, f"app_source: {source}")
     # Compiled code may differ with each build: such a wheel is known by its source.
     pure = wheel.name.endswith("-none-any.whl")
     return Wheel(wheel, _contents(wheel) if pure else kept.name)
+
+
+def _check_python(wheel: Path, source: Path, target: Target) -> None:
+    """Refuse a wheel that does not want the target's Python: pip would, on the target."""
+    with zipfile.ZipFile(wheel) as archive:
+        wanted = email.message_from_bytes(archive.read(f"{_described(archive, source)}/METADATA"))[
+            "Requires-Python"
+        ]
+    if wanted and not SpecifierSet(wanted).contains(target.python_full, prereleases=True):
+        raise BundleError(
+            f"app_source: {source} wants Python {wanted}, and the target's is {target.python_full}: name another by target_python"
+        )
+
+
+def _described(archive: zipfile.ZipFile, source: Path) -> str:
+    """Return the folder of a wheel that describes it."""
+    names = archive.namelist()
+    for name in names:
+        folder, _, file = name.partition("/")
+        if folder.endswith(".dist-info") and file == "RECORD" and f"{folder}/METADATA" in names:
+            return folder
+    raise BundleError(f"app_source: {source} is a damaged wheel: build it again")
 
 
 def copy_of(source: Path, place: Path) -> Path:
@@ -145,8 +171,8 @@ def _import_root(source: Path) -> str:
 def _contents(wheel: Path) -> str:
     """Hash what a wheel installs, without the words of the tool that has built it, and without its description."""
     with zipfile.ZipFile(wheel) as archive:
-        (record,) = (name for name in archive.namelist() if name.endswith(".dist-info/RECORD"))
-        folder = record.rpartition("/")[0]
+        folder = _described(archive, wheel)
+        record = f"{folder}/RECORD"
         left_out = {f"{folder}/{name}" for name in ("RECORD", "WHEEL", "METADATA")}
         rows = csv.reader(io.StringIO(archive.read(record).decode()))
         modes = {info.filename: info.external_attr >> 16 & 0o100 for info in archive.infolist()}
