@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import re
 import shutil
 import sys
 import tarfile
@@ -28,8 +29,10 @@ from bundle.requirements import Wanted, line, wanted
 from bundle.sources import Wheel
 from bundle.target import Target
 
-# pip's words for: the index has this version, but no wheel for the target (or no file with that hash).
-NO_WHEEL = "No matching distribution found"
+# pip's words for a package without a wheel for the target, or whose wheel has another hash than the source archive.
+NO_WHEEL = re.compile(
+    r"No matching distribution found for ([\w.-]+)|^ {4}([\w.-]+)\S* from \S+.*:$", re.MULTILINE
+)
 
 
 def build(options: argparse.Namespace) -> dict[str, object]:
@@ -124,19 +127,18 @@ def fetch(packages: Wanted, target: Target, workshop: Workshop) -> list[Wheel]:
 
 def _fetch(folder: Path, packages: Wanted, target: Target, workshop: Workshop) -> None:
     sources_alone = {name for name, pin in packages.pins.items() if _is_source(name, pin, packages.no_binary)}
-    as_wheels = {name: pin for name, pin in packages.pins.items() if name not in sources_alone}
-    try:
-        download(folder, list(as_wheels.values()), packages.index, target)
-    except BundleError:
-        # One of them has no wheel, or all fail for one reason: each by itself tells which.
-        for name, pin in as_wheels.items():
-            if not _has(folder, name):
-                try:
-                    download(folder, [pin], packages.index, target)
-                except BundleError as error:
-                    if NO_WHEEL not in str(error):
-                        raise
-                    sources_alone.add(name)
+    while True:
+        as_wheels = [pin for name, pin in packages.pins.items() if name not in sources_alone]
+        try:
+            download(folder, as_wheels, packages.index, target)
+            break
+        except installer.InstallerError as error:
+            lacking = {
+                canonicalize_name(found[1] or found[2]) for found in NO_WHEEL.finditer(error.said)
+            } & set(packages.pins)
+            if not lacking - sources_alone:
+                raise
+            sources_alone |= lacking  # pip names the first; the others come with the next try
     for name in sorted(sources_alone):
         wheel = sdists.wheel_of(packages.pins[name], packages.index, target, workshop)
         shutil.copyfile(wheel, folder / wheel.name)
@@ -145,10 +147,6 @@ def _fetch(folder: Path, packages: Wanted, target: Target, workshop: Workshop) -
 def _is_source(name: str, pin: Pin, no_binary: set[str]) -> bool:
     url = (pin.requirement.url or "").partition("#")[0]
     return name in no_binary or ":all:" in no_binary or (bool(url) and not url.endswith(".whl"))
-
-
-def _has(folder: Path, name: str) -> bool:
-    return any(parse_wheel_filename(each.name)[0] == canonicalize_name(name) for each in folder.iterdir())
 
 
 def download(folder: Path, pins: Sequence[Pin], index: Sequence[str], target: Target) -> None:

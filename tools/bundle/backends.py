@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+import warnings
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -90,7 +91,8 @@ def build_wheel(
         done.check_returncode()
 
     try:
-        with tempfile.TemporaryDirectory() as place:
+        with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a backend's own, which build repeats
             needs = ProjectBuilder(project, runner=runner).build_system_requires
             if _controller_has(needs) and not workshop.locked:
                 return Path(ProjectBuilder(project, runner=runner).build("wheel", folder))

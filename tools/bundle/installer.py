@@ -27,6 +27,14 @@ SECTIONS = ("global.", "install.", "download.", ":env:.")  # in the order of the
 SOURCE_DATE_EPOCH = "1577836800"
 
 
+class InstallerError(BundleError):
+    """pip has failed; ``said`` is all that it has said."""
+
+    def __init__(self, message: str, said: str) -> None:
+        super().__init__(message)
+        self.said = said
+
+
 @cache
 def environment() -> Mapping[str, str]:
     """Return the environment of every pip and build backend: the user's own, his pip settings reduced to KEPT."""
@@ -62,7 +70,7 @@ def run(words: Iterable[str], failure: str, folder: Path | None = None) -> str:
         whole, cwd=folder, env=environment(), capture_output=True, text=True, errors="replace", check=False
     )
     if done.returncode:
-        raise BundleError(f"{failure}: {_end(done.stderr or done.stdout)}")
+        raise InstallerError(f"{failure}: {_end(done.stderr or done.stdout)}", done.stderr)
     return done.stdout
 
 
