@@ -25,6 +25,8 @@ from typing import Any, TypeVar
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from support.ports import free_port  # noqa: F401 - the tests take it from here
+
 ROOT = Path(__file__).parents[2]
 ACCEPTOR = Path(__file__).with_name("acceptor.py")
 DEADLINE = 30.0  # seconds; generous, as the machine may be busy
@@ -70,13 +72,6 @@ def until(condition: Callable[[], Result], what: str, deadline: float = DEADLINE
         assert time.monotonic() < end, f"in vain, for {deadline:g} s: {what}"
         time.sleep(0.02)
     return result
-
-
-def free_port(family: socket.AddressFamily = socket.AF_INET) -> int:
-    """Return a port of loopback that nobody holds now."""
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def alive(pid: int) -> bool:
@@ -144,8 +139,13 @@ class Supervisord:
         """Take the program out of the configuration."""
         (self.folder / "conf.d" / f"{name}.conf").unlink()
 
-    def start(self, passed: tuple[socket.socket, ...] = (), limit: int | None = None) -> Supervisord:
-        """Start it (with sockets passed as by systemd, with a limit on open files), wait until it answers."""
+    def start(
+        self, passed: tuple[socket.socket, ...] = (), limits: tuple[int, int] | None = None
+    ) -> Supervisord:
+        """Start it (with sockets passed as by systemd, with limits on open files), wait until it answers.
+
+        `limits`: the soft and the hard one.
+        """
         command = [str(self.python.parent / "supervisord"), "-c", str(self.folder / "supervisord.conf")]
         command.insert(0, str(self.python))
         if passed:
@@ -160,8 +160,8 @@ class Supervisord:
                 env=self.environ,
                 cwd=self.folder,
                 pass_fds=[each.fileno() for each in passed],
-                preexec_fn=limit  # noqa: PLW1509 - one call, no lock
-                and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))),
+                preexec_fn=limits  # noqa: PLW1509 - one call, no lock
+                and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)),
             )
         self.wait()
         return self

@@ -103,7 +103,7 @@ def test_a_host_that_does_not_exist(supervisord: Supervisord, taken: int) -> Non
 
 def test_no_descriptor_above_minfds(supervisord: Supervisord, taken: int) -> None:
     supervisord.program("api-blue", f"tcp://127.0.0.1:{taken}")
-    supervisord.start(limit=supervisord.minfds)
+    supervisord.start(limits=(supervisord.minfds, supervisord.minfds))
     assert f"no descriptor is left at or above minfds={supervisord.minfds}" in supervisord.log()
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", taken)) != 0, "nothing stays bound"

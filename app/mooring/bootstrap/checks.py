@@ -78,13 +78,13 @@ def check_run_dir(settings: Settings) -> None:
 
 
 def check_open_files(settings: Settings) -> None:
-    """Compare the limit on open files, which the workers have as we do, with all their connections."""
-    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    """Compare the hard limit on open files with all connections of a worker, which raises its soft limit itself."""
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
     need = settings.max_connections + RESERVE
     if limit != resource.RLIM_INFINITY and limit < need:
         raise NotFitError(
             f"{variable('max_connections')} is {settings.max_connections}, which needs {need} open files, but"
-            f" {limit} are allowed: lower it, or raise minfds of [supervisord] or the limit it was started with"
+            f" {limit} are allowed: lower it, or raise the hard limit that supervisord was started with (ulimit -Hn)"
         )
 
 

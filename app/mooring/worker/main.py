@@ -95,7 +95,7 @@ def _raise_descriptor_limit(connections: int) -> None:
     if wanted < connections + 50:
         log.words(
             f"MOORING_MAX_CONNECTIONS is {connections}, but only {hard} files may be open (ulimit -Hn):"
-            " raise minfds in supervisord.conf and the limit it runs under, or lower the setting"
+            " raise the hard limit that supervisord was started with, or lower the setting"
         )
 
 
