@@ -10,38 +10,43 @@ BIN := $(VENV)/bin
 ARGS ?=
 # molecule and ansible find each other on the PATH, as in the activated virtualenv.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Named, since Ansible ignores the ansible.cfg of a folder that everybody may write to (WSL, Vagrant, some runners).
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+# Ansible refuses a locale that the machine lacks, and each that is not UTF-8. `locale` tells of the first on stderr.
+ifneq ($(shell locale 2>&1 >/dev/null || echo missing)$(shell locale charmap 2>/dev/null),UTF-8)
+export LC_ALL := C.UTF-8
+endif
 
 .PHONY: help
 help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-$(VENV)/.installed: requirements/controller.txt
-	@$(PYTHON) -c 'import sys; sys.exit("make: the controller needs Python 3.11 or newer, and $(PYTHON) is older; name one: make PYTHON=/path/to/python3.11" if sys.version_info < (3, 11) else 0)'
-	@echo "Building the virtualenv $(VENV) (once; the packages are locked by hash) …"
-	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/controller.txt
-	@touch $@
-
 .PHONY: venv
-venv: $(VENV)/.installed ## Build the controller's virtualenv, .venv
+venv: ## Build the controller's virtualenv, .venv
+	@tools/venv.sh "$(PYTHON)"
 
 .PHONY: deploy
-deploy: $(VENV)/.installed ## Deploy the API to this machine (inventory/local); ends with the API answering
+deploy: venv ## Deploy the API to this machine (inventory/local); ends with the API answering
 	@ansible-playbook deploy.yml $(ARGS)
 
 .PHONY: status
-status: $(VENV)/.installed ## Tell what runs and which releases are kept
+status: venv ## Tell what runs and which releases are kept
 	@ansible-playbook playbooks/status.yml $(ARGS)
 
 .PHONY: remove
-remove: $(VENV)/.installed ## Drain and remove what `make deploy` has deployed
+remove: venv ## Drain and remove what `make deploy` has deployed
 	@ansible-playbook playbooks/remove.yml $(ARGS)
 
+# The Python tests run side by side, a file in one piece, in this order: longest first. One process more than there are cores, since
+# many tests wait. A choice of tests (ARGS) runs in one process.
+SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: test
-test: lint test-python molecule ## Pass every test that needs no container engine or root
+test: lint ## Pass every test that needs no container engine or root
+	@python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
+lint: venv ## Check style, types, walls, YAML and roles
 	@ruff check
 	@ruff format --check
 	@mypy
@@ -51,64 +56,69 @@ lint: $(VENV)/.installed ## Check style, types, walls, YAML and roles
 	@python tools/variables_doc.py --check
 
 .PHONY: test-python
-test-python: $(VENV)/.installed ## Run the unit, contract, functional, hosts and deploy tests
-	@python -m pytest $(ARGS)
+test-python: venv ## Run the unit, contract, functional, hosts and deploy tests
+	@python -m pytest --ignore=tests/scenarios $(or $(ARGS),$(SIDE_BY_SIDE))
 
 .PHONY: fuzz
-fuzz: $(VENV)/.installed ## Fuzz the worker's connection loop for long (bounded by examples; hours)
+fuzz: venv ## Fuzz the worker's connection loop for long (bounded by examples; hours)
 	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/functional/test_worker_fuzz.py $(ARGS)
 
 .PHONY: test-load
-test-load: $(VENV)/.installed ## Prove under load that no operation fails a request, on both frameworks (minutes)
+test-load: venv ## Prove under load that no operation fails a request, on both frameworks (minutes)
 	@python -m pytest tests/load $(ARGS)
 
 .PHONY: test-faults
-test-faults: $(VENV)/.installed ## Kill, stop, starve and interrupt under load (minutes; full disks need root, clocks libfaketime)
+test-faults: venv ## Kill, stop, starve and interrupt under load (minutes; full disks need root, clocks libfaketime)
 	@python -m pytest tests/faults $(ARGS)
 
 .PHONY: prove
-prove: $(VENV)/.installed ## Prove on what `make deploy` has deployed that no request fails; writes build/prove
+prove: venv ## Prove on what `make deploy` has deployed that no request fails; writes build/prove
 	@ansible-playbook playbooks/prove.yml $(ARGS)
 
 # molecule names a scenario's folder after the clone's own folder: below one ANSIBLE_HOME, two clones of one name would share it.
-molecule test-host test-hosts: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
+molecule-default molecule-pecan test-host test-hosts remove-hosts: export ANSIBLE_HOME := $(CURDIR)/.cache/ansible
 
-.PHONY: molecule
-molecule: $(VENV)/.installed ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
-	@molecule test -s default
-	@molecule test -s pecan
+.PHONY: molecule molecule-default molecule-pecan
+molecule: molecule-default molecule-pecan ## Deploy, switch, roll back and remove on this machine (scenarios default and pecan)
+molecule-default molecule-pecan: molecule-%: venv
+	@molecule test -s $*
 
 .PHONY: test-host
-test-host: $(VENV)/.installed ## Deploy to a host with systemd: restart, kill, a second instance, reboot (root; Debian or Ubuntu)
+test-host: venv ## Deploy to a host with systemd: restart, kill, a second instance, reboot (root; Debian or Ubuntu)
 	@molecule test -s systemd
 
 .PHONY: test-hosts
 test-hosts: test-host ## The same, and then a cluster with a balancer and faults in the middle of a roll
 	@molecule test -s cluster
 
+.PHONY: remove-hosts
+remove-hosts: venv ## Remove the hosts that an interrupted test-host or test-hosts has left
+	@molecule destroy -s systemd
+	@molecule destroy -s cluster
+
 .PHONY: parity
-parity: $(VENV)/.installed ## Compare two servers of the API: make parity ARGS="http://one:9001 http://two:9001"
+parity: venv ## Compare two servers of the API: make parity ARGS="http://one:9001 http://two:9001"
 	@PYTHONPATH=app python -m multicloud.parity $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.installed ## Measure the worker against other servers (15 minutes; wrk and ab) and write docs/performance.md
+bench: venv ## Measure the worker against other servers (15 minutes; wrk and ab) and write docs/performance.md
 	@PYTHONPATH=tools python -m bench $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: $(VENV)/.installed ## Measure the targets alone (two minutes; wrk and ab); the report goes to build/bench/quick.md
+bench-quick: venv ## Measure the targets alone (two minutes; wrk and ab); the report goes to build/bench/quick.md
 	@PYTHONPATH=tools python -m bench --quick $(ARGS)
 
 .PHONY: format
-format: $(VENV)/.installed ## Format the Python code
+format: venv ## Format the Python code
 	@ruff check --fix --quiet || true
 	@ruff format
 
 .PHONY: docs
-docs: $(VENV)/.installed ## Write docs/variables.md anew
+docs: venv ## Write docs/variables.md anew
 	@python tools/variables_doc.py
 
 .PHONY: lock
-lock: $(VENV)/.installed ## Pin requirements/*.in anew, with hashes
+lock: venv ## Pin requirements/*.in anew, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@for name in runtime multicloud supervisor supervisor-4.2.5 installer; do \
 	  uv pip compile --quiet --universal --upgrade --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \

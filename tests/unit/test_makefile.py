@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,25 +10,56 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+LOCALES = ("LC_ALL", "LC_CTYPE", "LC_MESSAGES", "LANG", "LANGUAGE")
 
 
-def ansible_home(clone: Path, task: str) -> str:
-    """Return where `make <task>` has molecule keep its files."""
-    (clone / ".venv/bin").mkdir(parents=True)
-    (clone / "requirements").mkdir()
-    (clone / "requirements/controller.txt").touch()
-    (clone / ".venv/.installed").touch()
+def told(clone: Path, task: str, variable: str, **environment: str) -> str:
+    """Return what an environment variable is for the tools that `make <task>` starts."""
+    tools = clone / ".venv/bin"
+    tools.mkdir(parents=True, exist_ok=True)
     shutil.copy(REPOSITORY / "Makefile", clone)
-    molecule = clone / ".venv/bin/molecule"
-    molecule.write_text('#!/bin/sh\necho "$ANSIBLE_HOME"\n')
-    molecule.chmod(0o755)
-    done = subprocess.run(["make", "-s", "-C", clone, task], capture_output=True, text=True, check=True)
-    said = set(done.stdout.split())
+    for name in ("molecule", "ansible-playbook"):
+        tool = tools / name
+        tool.write_text(f'#!/bin/sh\necho "${{{variable}-unset}}"\n')
+        tool.chmod(0o755)
+    done = subprocess.run(
+        ["make", "-s", "-o", "venv", "-C", clone, task],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**{name: value for name, value in os.environ.items() if name not in LOCALES}, **environment},
+    )
+    said = set(done.stdout.splitlines())
     assert len(said) == 1
     return said.pop()
 
 
-@pytest.mark.parametrize("task", ["molecule", "test-host"])
+@pytest.mark.parametrize("task", ["molecule", "molecule-pecan", "test-host"])
 def test_two_clones_of_one_name_share_no_molecule_folder(tmp_path: Path, task: str) -> None:
     one, other = tmp_path / "one/mooring", tmp_path / "other/mooring"
-    assert ansible_home(one, task) != ansible_home(other, task)
+    assert told(one, task, "ANSIBLE_HOME") != told(other, task, "ANSIBLE_HOME")
+
+
+def test_ansible_is_told_its_configuration(tmp_path: Path) -> None:
+    """By itself it ignores the one of a folder that everybody may write to."""
+    clone = tmp_path / "a clone"
+    assert told(clone, "status", "ANSIBLE_CONFIG") == str(clone / "ansible.cfg")
+    elsewhere = told(clone, "status", "ANSIBLE_CONFIG", ANSIBLE_CONFIG="/etc/ansible/ansible.cfg")
+    assert elsewhere == str(clone / "ansible.cfg")
+
+
+@pytest.mark.parametrize(
+    ("locale", "given"),
+    [
+        ({}, "C.UTF-8"),
+        ({"LANG": "xx_YY.UTF-8"}, "C.UTF-8"),
+        ({"LC_ALL": "xx_YY.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8", "LC_MESSAGES": "xx_YY.UTF-8"}, "C.UTF-8"),
+        ({"LANG": "POSIX"}, "C.UTF-8"),
+        ({"LANG": "C.UTF-8"}, "unset"),
+    ],
+)
+def test_a_locale_that_ansible_refuses_is_replaced(
+    tmp_path: Path, locale: dict[str, str], given: str
+) -> None:
+    assert told(tmp_path, "status", "LC_ALL", **locale) == given
