@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -20,13 +19,10 @@ from typing import Any
 
 import pytest
 
+from support.ports import free_port
+
 REPOSITORY = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass
@@ -111,6 +107,20 @@ class Site:
         rows = [line.split() for line in self.control("status").splitlines()]
         return {row[0]: int(row[3].rstrip(",")) for row in rows if row[1] == "RUNNING"}
 
+    def end(self) -> None:
+        """End the supervisord that a failed deploy or removal may have left; its children end with it."""
+        try:
+            pid = int((self.root / "supervisor/run/supervisord.pid").read_text())
+            ours = str(self.root) in Path(f"/proc/{pid}/cmdline").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return
+        if ours:
+            os.kill(pid, signal.SIGTERM)
+            with contextlib.suppress(AssertionError):
+                self.until(lambda: not Path(f"/proc/{pid}").exists())
+                return
+            os.kill(pid, signal.SIGKILL)
+
     def until(self, condition: Callable[[], Any], seconds: float = 60) -> Any:
         """Wait for a condition; its value."""
         deadline = time.monotonic() + seconds
@@ -165,4 +175,5 @@ def site() -> Iterator[Site]:
         assert removed.returncode == 0, removed.stdout
         assert not one.root.exists()
     finally:
+        one.end()
         shutil.rmtree(folder, ignore_errors=True)

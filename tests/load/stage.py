@@ -179,9 +179,12 @@ def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
         stage.put_load(f"http://127.0.0.1:{stage.port}", *options)
         yield stage
     finally:
-        for each in (*stage.neighbours, stage):
-            each.remove()
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            for each in (*stage.neighbours, stage):
+                each.remove()
+        finally:
+            stage.end()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def same(before: dict[str, int], after: dict[str, int]) -> set[str]:
