@@ -4,7 +4,7 @@
     python -m mooring.releases prune --home … --keep 5
     python -m mooring.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
 
-A release that is live, or was live before (`live.json` names both), is never pruned. Standard library alone.
+A release that is live, or was live before (`live.json` names both), is never pruned.
 Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's.
 """
 
@@ -13,10 +13,11 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Any
+
+from mooring import integrity
 
 
 class NoInstanceError(Exception):
@@ -40,14 +41,11 @@ def releases(home: Path) -> list[dict[str, Any]]:
     for manifest in (home / "releases").glob("*/release.json"):
         release = manifest.parent.name
         role = {state["release"]: "live", state["previous"]: "previous"}.get(release, "")
-        found.append(
-            {
-                "release": release,
-                "role": role,
-                "built": manifest.stat().st_mtime,
-                **json.loads(manifest.read_text()),
-            }
-        )
+        if role or integrity.is_complete(manifest.parent):
+            built = manifest.stat().st_mtime
+            found.append(
+                {"release": release, "role": role, "built": built, **json.loads(manifest.read_text())}
+            )
     return sorted(found, key=lambda each: each["built"], reverse=True)
 
 
@@ -80,7 +78,7 @@ def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
     used = {os.path.realpath(home / "releases" / release / "venv") for release in kept}
     doomed += [path for path in (home / "venvs").iterdir() if os.path.realpath(path) not in used]
     for path in doomed:
-        shutil.rmtree(path)
+        integrity.remove_tree(path)
     return sorted(str(path.relative_to(home)) for path in doomed)
 
 

@@ -32,6 +32,7 @@ class Site:
     root: Path
     port: int
     knobs: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
@@ -49,6 +50,7 @@ class Site:
             command += ["-e", f"@{said}"]
         environment = {
             **os.environ,
+            **self.environment,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
         }
@@ -85,11 +87,11 @@ class Site:
         assert done.returncode == 2, done.stdout
         return " ".join(done.stdout.split())
 
-    def ask(self) -> tuple[int, str]:
+    def ask(self, path: str = "/") -> tuple[int, str]:
         """Send one request through the port."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         with contextlib.closing(connection):
-            connection.request("GET", "/")
+            connection.request("GET", path)
             response = connection.getresponse()
             return response.status, response.read().decode()
 
@@ -151,6 +153,10 @@ def site() -> Iterator[Site]:
     # Not tmp_path: a folder of root's own (mode 0700) would hide the deployment from its service user.
     folder = Path(tempfile.mkdtemp(prefix="mooring-test-"))
     folder.chmod(0o755)
+    # A supervisor that nobody may import: whoever finds it obeys the PYTHONPATH of who deploys.
+    trap = folder / "trap/supervisor"
+    trap.mkdir(parents=True)
+    (trap / "__init__.py").write_text("raise RuntimeError('PYTHONPATH was obeyed')\n")
     one = Site(
         root=folder / "site",
         port=free_port(),
@@ -167,10 +173,20 @@ def site() -> Iterator[Site]:
             "companions": {},
             "app_environment": {},
         },
+        # What a deployer's shell may have, and nothing that is deployed may obey.
+        environment={
+            "PIP_USER": "1",
+            "PIP_REQUIRE_VIRTUALENV": "1",
+            "PYTHONPATH": str(trap.parent),
+            "PYTHONUSERBASE": str(folder / "userbase"),
+        },
     )
     try:
         one.deploy()
         yield one
+        # It is removed whatever has become of it: of supervisord's virtualenv nothing is left.
+        (one.root / "supervisor/venv").unlink()
+        (one.root / "supervisor/venv").symlink_to("venvs/gone")
         removed = one.run("playbooks/remove.yml")
         assert removed.returncode == 0, removed.stdout
         assert not one.root.exists()

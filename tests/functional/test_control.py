@@ -322,28 +322,3 @@ def _background(instance: Instance, *words: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-
-
-# find-server
-
-
-def test_find_server_tells_whether_it_runs_and_refuses_one_that_does_not_answer(
-    supervisord: Supervisord,
-) -> None:
-    instance = Instance(supervisord)
-    supervisord.start()
-    assert supervisord.process
-    pid, conf = supervisord.process.pid, str(supervisord.folder / "supervisord.conf")
-    find = ("find-server", "--conf", conf, "--timeout", "10")
-    assert instance.control_json(*find) == {"pid": pid}
-    control = supervisord.folder / "supervisor.sock"
-    control.unlink()
-    assert instance.control_json(*find) == {"pid": pid}, "the control socket has been made again"
-    control.rename(control.with_suffix(".away"))
-    control.write_text("somebody's file")
-    said = instance.control(*find[:-1], "0.2", status=1).stderr
-    assert f"supervisord (process {pid}) of {conf} runs and does not answer" in said
-    control.unlink()
-    supervisord.process.terminate()
-    supervisord.process.wait(30)
-    assert instance.control_json(*find) == {"pid": 0}

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from mooring.control import checkfile, find, gate, restart, settle, status, update
+from mooring.control import checkfile, gate, restart, settle, status, update
 from mooring.control.alone import alone
 from mooring.control.errors import ControlError
 from mooring.control.server import Server
@@ -98,11 +98,6 @@ def _wait_server(given: argparse.Namespace) -> tuple[Any, str]:
     return {"pid": pid}, f"supervisord answers (pid {pid})"
 
 
-def _find_server(given: argparse.Namespace) -> tuple[Any, str]:
-    pid = find.find_server(_server(given), given.conf, given.timeout)
-    return {"pid": pid}, f"supervisord answers (pid {pid})" if pid else "no supervisord runs"
-
-
 def _check_file(given: argparse.Namespace) -> tuple[Any, str]:
     groups = checkfile.check_file(given.file)
     return {"groups": groups}, f"{given.file}: " + ", ".join(f"{g} ({n})" for g, n in groups.items())
@@ -157,8 +152,6 @@ def _parser() -> argparse.ArgumentParser:
     one = command("wait-process", _wait_process, "wait until a process is RUNNING and ready, or say why not")
     one.add_argument("name", metavar="NAME", help="for example multicloud-bootstrap or multicloud-blue:0")
     command("wait-server", _wait_server, "wait until supervisord answers")
-    one = command("find-server", _find_server, "tell whether supervisord runs; one that runs must answer")
-    one.add_argument("--conf", required=True, type=Path, metavar="FILE", help="the supervisord.conf it has")
     one = command("check-file", _check_file, "check a configuration file by supervisord's own parser", None)
     one.add_argument("file", type=Path, metavar="FILE")
     return parser

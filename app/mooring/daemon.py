@@ -1,0 +1,197 @@
+"""supervisord, from outside of its virtualenv: is it there, have it drop an instance, end it.
+
+Its virtualenv may be damaged while it runs on, so nothing here needs it: the standard library alone, and one file, which the
+playbooks run by the target's own Python (3.8 or newer). `--conf` says which supervisord is meant:
+
+    python3 -I daemon.py --conf /var/lib/mooring/supervisor/supervisord.conf find --timeout 20
+    python3 -I daemon.py --conf … clear --instance multicloud --timeout 600
+    python3 -I daemon.py --conf … shutdown --timeout 600
+
+Prints one JSON object. Exit status 0: done; 1 with one sentence on stderr: it could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import http.client
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import time
+import xmlrpc.client
+from pathlib import Path
+from typing import Any
+
+CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
+POLL = 0.1  # seconds between two looks
+BAD_NAME = 10  # supervisor.xmlrpc.Faults
+
+
+class DaemonError(Exception):
+    """It could not be done; the text says why, and the way out."""
+
+
+class Daemon:
+    """The supervisord that was, or is to be, started with the configuration `conf`."""
+
+    def __init__(self, conf: Path, control: Path | None = None) -> None:
+        self.conf = conf
+        self.socket = control or conf.parent / "run/supervisor.sock"
+
+    def find(self, timeout: float) -> int:
+        """Return its pid, 0 when it does not run. DaemonError when it runs, and does not answer within `timeout` seconds.
+
+        Silence is no proof that there is none: somebody may have removed its control socket (the plugin makes it again
+        within 5 s), it may be ending, or stopped. A second one would have the same files, and not one of its ports.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                return int(self.call("supervisor.getPID"))
+            except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+                why = error
+            pid = self.process()
+            if not pid:
+                return 0
+            if time.monotonic() > end:
+                raise DaemonError(
+                    f"supervisord (process {pid}) of {self.conf} runs and does not answer: {why}. It serves on; to have it"
+                    f" managed again end it, which closes its ports until the next deploy: kill -CONT {pid}; kill {pid}"
+                )
+            time.sleep(POLL)
+
+    def process(self) -> int:
+        """Look for its process in /proc, by its command line (proc_pid_cmdline(5)); 0 for none.
+
+        One of another pid namespace is a container's, which may have the same paths.
+        """
+        ours = _pid_namespace("self")
+        for entry in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # it has ended since, or is not ours to look into
+                words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+                is_supervisord = any(Path(word).name == "supervisord" for word in words)
+                if (
+                    is_supervisord
+                    and any(word.endswith(str(self.conf)) for word in words)
+                    and _pid_namespace(entry.name) == ours
+                ):
+                    return int(entry.name)
+        return 0
+
+    def call(self, method: str, *arguments: Any, timeout: float = CALL_TIMEOUT) -> Any:
+        """Call an RPC method over the control socket."""
+        connection = http.client.HTTPConnection("localhost")
+        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        with contextlib.closing(connection):
+            connection.sock.settimeout(timeout)
+            connection.sock.connect(str(self.socket))
+            body = xmlrpc.client.dumps(arguments, method)
+            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
+            return xmlrpc.client.loads(connection.getresponse().read())[0][0]
+
+    def clear(self, instance: str, timeout: float) -> list[str]:
+        """Drain and remove the instance's processes and program files; a removed group's processes have `timeout` seconds.
+
+        Where no supervisord runs, only the files go.
+        """
+        own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")  # as mooring.control.server.own_groups
+        files = [path for path in (self.conf.parent / "conf.d").glob("*.conf") if own.fullmatch(path.stem)]
+        running = self.find(CALL_TIMEOUT) != 0
+        groups = {path.stem for path in files}
+        if running:
+            groups |= {
+                process["group"]
+                for process in self.call("supervisor.getAllProcessInfo")
+                if own.fullmatch(process["group"])
+            }
+        for path in files:
+            path.unlink()
+        if running:
+            self.call("supervisor.reloadConfig")
+            for group in sorted(groups):
+                with _passing(BAD_NAME):  # it was a file alone
+                    self.call("supervisor.stopProcessGroup", group, timeout=timeout)
+                    self.call("supervisor.removeProcessGroup", group)
+        return sorted(groups)
+
+    def shutdown(self, timeout: float) -> int:
+        """End supervisord, which drains all that it runs; its pid, 0 when it did not run. One that does not answer too."""
+        try:
+            pid = self.find(0)
+        except DaemonError:
+            pid = self.process()
+        if not pid:
+            return 0
+        os.kill(pid, signal.SIGTERM)
+        with contextlib.suppress(OSError):  # one that was stopped takes its signal once it goes on
+            os.kill(pid, signal.SIGCONT)
+        end = time.monotonic() + timeout
+        while _runs(pid):
+            if time.monotonic() > end:
+                raise DaemonError(
+                    f"supervisord (process {pid}) of {self.conf} has not ended within {timeout:g} s: what it runs still"
+                    " drains. Run the same command again"
+                )
+            time.sleep(POLL)
+        return pid
+
+
+def _pid_namespace(process: str) -> str:
+    return os.readlink(f"/proc/{process}/ns/pid")  # noqa: PTH115 - its text is the fact
+
+
+def _runs(pid: int) -> bool:
+    """Tell whether the process is there; a zombie has ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+@contextlib.contextmanager
+def _passing(code: int) -> Any:
+    try:
+        yield
+    except xmlrpc.client.Fault as fault:
+        if fault.faultCode != code:
+            raise
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--conf", required=True, type=Path, help="supervisord's configuration")
+    parser.add_argument(
+        "--socket", type=Path, help="its control socket, if not run/supervisor.sock beside it"
+    )
+    parser.add_argument("command", choices=["find", "clear", "shutdown"])
+    parser.add_argument("--instance", default="", help="the instance that clear drops")
+    parser.add_argument("--timeout", type=float, default=600, help="seconds")
+    given = parser.parse_args(arguments)
+    daemon = Daemon(given.conf, given.socket)
+    answer: dict[str, Any]
+    try:
+        if given.command == "find":
+            answer = {"pid": daemon.find(given.timeout)}
+        elif given.command == "clear":
+            if not given.instance:
+                parser.error("--instance is missing")
+            answer = {"removed": daemon.clear(given.instance, given.timeout)}
+        else:
+            answer = {"pid": daemon.shutdown(given.timeout)}
+    except DaemonError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
+        sys.stderr.write(f"supervisord of {given.conf} does not do it: {error}\n")
+        return 1
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

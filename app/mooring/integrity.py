@@ -1,0 +1,294 @@
+"""Is a release, and a virtualenv, what was built? A manifest of hashes is written last, and read before either is trusted.
+
+A tree (a release's folder, or a virtualenv) is *sealed* when it is complete: it becomes read-only, and `manifest.json` in it
+names each file with its mode and SHA-256. A tree without one is half built. A tree that differs from it is damaged: it is
+never repaired in place, since a worker may run from it. What replaces it gets the next number: `<id>`, `<id>-2`, `<id>-3`.
+
+Standard library alone, and one file: the playbooks run it by the target's own Python (3.8 or newer), since that of a damaged
+virtualenv may be gone:
+
+    python3 -I integrity.py check --home /var/lib/mooring/instances/multicloud --release 0123456789ab
+    python3 -I integrity.py choose release|virtualenv --folder …/releases --name 0123456789ab
+    python3 -I integrity.py seal PATH
+    python3 -I integrity.py remove PATH …
+
+Prints one JSON object. Exit status 0: done, whatever was found; 1 with one sentence on stderr: it could not be done.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+MANIFEST = "manifest.json"
+RELEASE = "release.json"
+INTERPRETER_TIMEOUT = 20  # seconds for a virtualenv's Python to say which it is
+SHOWN = 5  # problems of one tree that are told; the others are counted
+WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
+
+
+def seal(tree: Path) -> int:
+    """Make the tree read-only and write its manifest, which makes it complete; the number of its files. OSError."""
+    for each in _walk(tree):
+        if not each.is_symlink():
+            os.chmod(each, _mode(each) & ~WRITABLE)  # noqa: PTH101 - an os.DirEntry
+    entries = {_name(tree, each): _entry(each) for each in _walk(tree)}
+    draft = tree / f"{MANIFEST}.partial"
+    draft.write_text(json.dumps({"entries": entries}, indent=0, sort_keys=True) + "\n", encoding="utf-8")
+    draft.chmod(0o444)
+    draft.replace(tree / MANIFEST)
+    tree.chmod(stat.S_IMODE(tree.stat().st_mode) & ~WRITABLE)
+    return len(entries)
+
+
+def problems_of_tree(tree: Path) -> list[str]:
+    """Compare a sealed tree with its manifest; a sentence for each difference.
+
+    Byte code that was added is none: Python believes it only as long as its source has not changed.
+    """
+    try:
+        wanted = json.loads((tree / MANIFEST).read_text(encoding="utf-8"))["entries"]
+        wanted = {str(name): list(entry) for name, entry in wanted.items()}
+    except FileNotFoundError:
+        return [f"{MANIFEST} is missing"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return [f"{MANIFEST} cannot be read ({error.__class__.__name__})"]
+    found = []
+    for each in _walk(tree):
+        name = _name(tree, each)
+        entry = wanted.pop(name, None)
+        if entry is None:
+            if not _is_byte_code(name):
+                found.append(f"{name} was added")
+            continue
+        try:
+            now = _entry(each)
+        except OSError as error:
+            found.append(f"{name} cannot be read ({error.strerror})")
+            continue
+        if now != entry:
+            same_content = now[0] == entry[0] and now[2:] == entry[2:]
+            found.append(f"{name} has another mode" if same_content else f"{name} was changed")
+    return found + [f"{name} is missing" for name in wanted]
+
+
+def problems_of_virtualenv(tree: Path) -> list[str]:
+    """Check a virtualenv: its files, and that its interpreter runs and is the Python that it was made for."""
+    if not tree.is_dir():
+        return ["it is missing"]
+    found = problems_of_tree(tree)
+    if any(problem.startswith(("bin/python", "pyvenv.cfg")) for problem in found):
+        return found  # what it would run is not known
+    python = tree / "bin/python"
+    if not python.exists():
+        return [*found, f"its interpreter {os.path.realpath(python)} is gone"]
+    made_for = re.search(r"(?m)^version\s*=\s*(\d+\.\d+)", (tree / "pyvenv.cfg").read_text(encoding="utf-8"))
+    version = _version(python)
+    if not version:
+        found.append(f"its interpreter {os.path.realpath(python)} does not run")
+    elif made_for and version != made_for[1]:
+        found.append(
+            f"its interpreter {os.path.realpath(python)} is Python {version} now, and was {made_for[1]}"
+        )
+    return found
+
+
+def _version(python: Path) -> str:
+    """Ask an interpreter for its version, "3.11"; "" when it does not run."""
+    try:
+        done = subprocess.run(
+            [str(python), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=INTERPRETER_TIMEOUT,
+            check=False,
+            cwd="/",
+            env={},
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.decode("utf-8", "replace").strip() if done.returncode == 0 else ""
+
+
+def problems_of_release(home: Path, release: str) -> list[str]:
+    """Check a release of the instance's folder `home`, its virtualenv included."""
+    folder = home / "releases" / release
+    if not folder.is_dir():
+        return [f"{folder} is missing"]
+    found = [] if _from_before_seals(folder) else problems_of_tree(folder)
+    link = folder / "venv"
+    if not link.is_dir():
+        return [*found, f"its virtualenv {os.path.realpath(link)} is missing"]
+    venv = Path(os.path.realpath(link))
+    if _from_before_seals(folder) and not (venv / MANIFEST).exists():
+        return found
+    return found + [f"virtualenv {venv.name}: {problem}" for problem in problems_of_virtualenv(venv)]
+
+
+def choose(kind: str, folder: Path, name: str) -> dict[str, Any]:
+    """Find the intact tree of that name, or the name for one that is to be built.
+
+    `exists`: it stands, and is intact. Else `name` is free, or half built and in use by nothing: remove it, and build it.
+    `damaged` maps each tree that was found damaged to its problems. The live release is looked at first.
+    """
+    used = _in_use(kind, folder)
+    taken = [
+        path.name for path in folder.glob(f"{name}*") if re.fullmatch(re.escape(name) + r"(-\d+)?", path.name)
+    ]
+    damaged: dict[str, list[str]] = {}
+    for each in sorted(taken, key=lambda each: (each not in used, -_number(name, each))):
+        problems = (
+            problems_of_release(folder.parent, each)
+            if kind == "release"
+            else problems_of_virtualenv(folder / each)
+        )
+        if not problems:
+            return {"name": each, "exists": True, "damaged": shown(damaged)}
+        if each in used or (folder / each / MANIFEST).exists():
+            damaged[each] = problems
+    number = max((_number(name, each) for each in damaged), default=0) + 1
+    return {"name": name if number == 1 else f"{name}-{number}", "exists": False, "damaged": shown(damaged)}
+
+
+def shown(damaged: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Keep the first problems of each tree, and count the others."""
+    return {
+        name: problems[:SHOWN] + ([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])
+        for name, problems in damaged.items()
+    }
+
+
+def remove_tree(path: Path) -> bool:
+    """Remove a tree, a read-only one as well; whether it was there. Symbolic links are never followed."""
+    if path.is_symlink() or not path.exists():
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+            return True
+        return False
+    for folder, folders, _ in os.walk(path):  # from above: a folder can be read once its own mode is right
+        for each in [folder, *(os.path.join(folder, name) for name in folders)]:  # noqa: PTH118 - os.walk's own kind
+            if not os.path.islink(each):  # noqa: PTH114
+                os.chmod(each, stat.S_IMODE(os.stat(each).st_mode) | stat.S_IRWXU)  # noqa: PTH101, PTH116
+    shutil.rmtree(path)
+    return True
+
+
+def _walk(tree: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield all below the tree; not the manifest, nor a release's own link `venv`: its target is checked as what it is."""
+    waiting = [str(tree)]
+    skipped = {str(tree / MANIFEST), str(tree / f"{MANIFEST}.partial"), str(tree / "venv")}
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.path not in skipped:
+                    yield entry
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+
+
+def _name(tree: Path, entry: os.DirEntry[str]) -> str:
+    return entry.path[len(str(tree)) + 1 :]
+
+
+def _mode(entry: os.DirEntry[str]) -> int:
+    return stat.S_IMODE(entry.stat(follow_symlinks=False).st_mode)
+
+
+def _entry(each: os.DirEntry[str]) -> list[str]:
+    """Compose what the manifest says of one file, folder or link: its kind, mode, and content."""
+    if each.is_symlink():
+        return ["link", "", os.readlink(each.path)]  # noqa: PTH115 - its text is the fact
+    mode = f"{_mode(each) & ~WRITABLE:04o}"  # that it may be written is no damage yet
+    if each.is_dir():
+        return ["folder", mode]
+    if not each.is_file():
+        return ["neither file nor folder", mode]  # it is not opened: a pipe's reader waits for a writer
+    with open(each.path, "rb", buffering=0) as file:  # noqa: PTH123 - there are thousands, and Path is slow
+        return ["file", mode, hashlib.sha256(file.read()).hexdigest()]
+
+
+def _is_byte_code(name: str) -> bool:
+    folder, _, last = name.rpartition("/")
+    return last == "__pycache__" or (folder.endswith("__pycache__") and last.endswith(".pyc"))
+
+
+def is_complete(folder: Path) -> bool:
+    """Tell whether a release has been built to its end; what has become of it since is another question."""
+    return (folder / MANIFEST).exists() or _from_before_seals(folder)
+
+
+def _from_before_seals(folder: Path) -> bool:
+    """Tell whether a release was built before there were manifests: its release.json does not speak of one."""
+    if (folder / MANIFEST).exists():
+        return False
+    try:
+        return "sealed" not in json.loads((folder / RELEASE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _in_use(kind: str, folder: Path) -> list[str]:
+    """List what must not be removed though it may look half built: what is live, or pointed to."""
+    if kind == "virtualenv":
+        links = [folder.parent / "venv", *folder.parent.glob("releases/*/venv")]
+        return [Path(os.readlink(link)).name for link in links if link.is_symlink()]  # noqa: PTH115 - it may dangle
+    try:
+        live = json.loads((folder.parent / "live.json").read_text(encoding="utf-8"))
+        return [live["release"], live["previous"]]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError):
+        return [path.parent.name for path in folder.glob(f"*/{RELEASE}")]
+
+
+def _number(name: str, each: str) -> int:
+    return int(each[len(name) + 1 :] or 1)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("check")
+    one.add_argument("--home", required=True, type=Path, help="the instance's folder")
+    one.add_argument("--release", required=True, help="the release's id")
+    one = commands.add_parser("choose")
+    one.add_argument("kind", choices=["release", "virtualenv"])
+    one.add_argument("--folder", required=True, type=Path, help="the folder of all releases, or virtualenvs")
+    one.add_argument("--name", required=True, help="the id, without a number")
+    one = commands.add_parser("seal")
+    one.add_argument("tree", type=Path)
+    one = commands.add_parser("remove")
+    one.add_argument("trees", type=Path, nargs="+")
+    given = parser.parse_args(arguments)
+    answer: dict[str, Any]
+    try:
+        if given.command == "check":
+            found = problems_of_release(given.home, given.release)
+            answer = {"intact": not found, "problems": shown({"": found})[""]}
+        elif given.command == "choose":
+            answer = choose(given.kind, given.folder, given.name)
+        elif given.command == "seal":
+            answer = {"files": seal(given.tree)}
+        else:
+            answer = {"removed": [str(tree) for tree in given.trees if remove_tree(tree)]}
+    except OSError as error:
+        sys.stderr.write(f"mooring.integrity: {error.filename}: {error.strerror}\n")
+        return 1
+    sys.stdout.write(json.dumps(answer) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

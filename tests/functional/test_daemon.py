@@ -1,0 +1,150 @@
+"""supervisord from outside of its virtualenv: by another Python, found, cleared of an instance, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import pwd
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from functional.support import ROOT, Supervisord, alive, free_port, until
+from mooring import target
+
+
+def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Run the script as the playbooks do: from standard input, isolated."""
+    folder = supervisord.folder
+    command = [
+        *(sys.executable, "-I", "-S", "-", "--conf", str(folder / "supervisord.conf")),
+        *("--socket", str(folder / "supervisor.sock"), *words),
+    ]
+    done = subprocess.run(
+        command,
+        input=(ROOT / "app/mooring/daemon.py").read_text(),
+        env={},
+        text=True,
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def said(supervisord: Supervisord, *words: str) -> dict[str, Any]:
+    return dict(json.loads(daemon(supervisord, *words).stdout))
+
+
+def test_find_tells_whether_it_runs_and_refuses_one_that_does_not_answer(supervisord: Supervisord) -> None:
+    supervisord.start()
+    assert supervisord.process
+    pid, conf = supervisord.process.pid, str(supervisord.folder / "supervisord.conf")
+    assert said(supervisord, "find", "--timeout", "10") == {"pid": pid}
+    control = supervisord.folder / "supervisor.sock"
+    control.unlink()
+    assert said(supervisord, "find", "--timeout", "10") == {"pid": pid}, (
+        "the control socket has been made again"
+    )
+    control.rename(control.with_suffix(".away"))
+    control.write_text("somebody's file")
+    errors = daemon(supervisord, "find", "--timeout", "0.2", status=1).stderr
+    assert f"supervisord (process {pid}) of {conf} runs and does not answer" in errors
+    control.unlink()
+    supervisord.process.terminate()
+    supervisord.process.wait(30)
+    assert said(supervisord, "find", "--timeout", "10") == {"pid": 0}
+
+
+def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord) -> None:
+    for name in ("api-blue", "api-bootstrap", "api-two-blue", "apiary"):
+        supervisord.program(name, f"tcp://127.0.0.1:{free_port()}")
+    supervisord.start()
+    (supervisord.folder / "conf.d/api-green.conf").write_text("")  # no group of supervisord's yet
+    before = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
+    assert said(supervisord, "clear", "--instance", "api") == {
+        "removed": ["api-blue", "api-bootstrap", "api-green"]
+    }
+    after = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
+    assert after == {name: before[name] for name in ("api-two-blue", "apiary")}
+    left = sorted(path.name for path in (supervisord.folder / "conf.d").iterdir())
+    assert left == ["api-two-blue.conf", "apiary.conf"]
+
+
+def test_shutdown_waits_until_it_has_ended_and_says_when_there_was_none(supervisord: Supervisord) -> None:
+    supervisord.program("api-blue", f"tcp://127.0.0.1:{free_port()}")
+    supervisord.start()
+    assert supervisord.process
+    pid = supervisord.process.pid
+    (child,) = [row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()]
+    (supervisord.folder / "supervisor.sock").unlink()  # it cannot be asked
+    assert said(supervisord, "shutdown", "--timeout", "60") == {"pid": pid}
+    assert not alive(pid)
+    until(lambda: not alive(child), "its child has ended as well")
+    assert said(supervisord, "shutdown", "--timeout", "60") == {"pid": 0}
+
+
+def test_of_the_environment_that_it_was_started_in_no_process_gets_a_variable(
+    supervisord: Supervisord,
+) -> None:
+    told = supervisord.folder / "told.json"
+    script = supervisord.folder / "tell.py"
+    script.write_text(
+        f"import json, os, time\nopen('{told}.part', 'w').write(json.dumps(dict(os.environ)))\n"
+        f"os.rename('{told}.part', '{told}')\ntime.sleep(600)\n"
+    )
+    supervisord.program("teller", f"tcp://127.0.0.1:{free_port()}", f"{sys.executable} {script}")
+    supervisord.environ |= {
+        "SECRET_OF_THE_SHELL": "x",
+        "HOME": "/root/of/somebody",
+        "LC_ALL": "C",
+        "INVOCATION_ID": "1",
+    }
+    supervisord.start()
+    until(told.exists, "the program has told its environment")
+    found = json.loads(told.read_text())
+    assert "SECRET_OF_THE_SHELL" not in found
+    assert found["HOME"] != "/root/of/somebody"
+    own = {name for name in found if not name.startswith(("SUPERVISOR_", "PYTHON"))}
+    assert own <= {"HOME", "USER", "LOGNAME", "PATH", "LANG"}
+    assert {"PATH", "LANG"} <= own
+
+
+CARELESS = """
+import os, signal, sys
+signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM, signal.SIGHUP])
+os.dup2(1, 77)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_supervisord_starts_with_nothing_of_who_starts_it(folder: Path) -> None:
+    """Signals that are ignored or blocked, descriptors, the folder, variables: `nohup make deploy &` has all of them."""
+    pidfile = folder / "supervisord.pid"
+    conf = folder / "supervisord.conf"
+    conf.write_text(f"[supervisord]\nnodaemon=true\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    words = [sys.executable, "-m", "mooring.start", "--user", user, "--conf", str(conf)]
+    environment = {"PYTHONPATH": str(ROOT / "app"), "FOO": "bar"}
+    starter = subprocess.Popen(
+        [sys.executable, "-c", CARELESS, *words], env=environment, cwd=folder, stdout=subprocess.DEVNULL
+    )
+    try:
+        until(pidfile.exists, "supervisord runs")
+        proc = Path(f"/proc/{starter.pid}")
+        masks = dict(
+            line.split(":\t") for line in (proc / "status").read_text().splitlines() if line.startswith("Sig")
+        )
+        assert int(masks["SigBlk"], 16) == 0
+        assert not int(masks["SigIgn"], 16) & 1 << (signal.SIGUSR1 - 1)
+        assert not (proc / "fd/77").exists()
+        assert (proc / "cwd").readlink() == Path("/")
+        found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
+        assert found == target.environment_of(os.geteuid())
+    finally:
+        starter.terminate()
+        starter.wait(30)

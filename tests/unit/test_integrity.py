@@ -1,0 +1,215 @@
+"""A sealed tree is read-only; whatever becomes of it is found, and it is never rebuilt in place."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mooring import integrity
+
+SCRIPT = Path(__file__).parents[2] / "app/mooring/integrity.py"
+
+
+def unlock(path: Path) -> None:
+    """Make a file of a sealed tree, and the folder that it is in, writable, as a careless hand would."""
+    for each in (path.parent, path):
+        if each.exists() and not each.is_symlink():
+            each.chmod(each.stat().st_mode | 0o200)
+
+
+def virtualenv(folder: Path) -> Path:
+    """Make a small virtualenv by hand, sealed: its interpreter is the one that runs this."""
+    (folder / "bin").mkdir(parents=True)
+    (folder / "bin/python").symlink_to(sys.executable)
+    (folder / "bin/tool").write_text("#!/bin/sh\n")
+    (folder / "bin/tool").chmod(0o755)
+    (folder / "pyvenv.cfg").write_text("home = /usr\nversion = {}.{}.1\n".format(*sys.version_info))
+    (folder / "lib/__pycache__").mkdir(parents=True)
+    (folder / "lib/module.py").write_text("x = 1\n")
+    (folder / "lib/__pycache__/module.pyc").write_bytes(b"code")
+    integrity.seal(folder)
+    return folder
+
+
+def release(home: Path, name: str = "aaa", venv: str = "vvv") -> Path:
+    """Make a release by hand, sealed, with its virtualenv."""
+    if not (home / "venvs" / venv).exists():
+        virtualenv(home / "venvs" / venv)
+    folder = home / "releases" / name
+    folder.mkdir(parents=True)
+    (folder / "venv").symlink_to(f"../../venvs/{venv}")
+    (folder / "release.json").write_text(json.dumps({"sealed": True, "workers": 1}))
+    (folder / "blue.conf").write_text("[program:x]\n")
+    integrity.seal(folder)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Make an instance's folder with one release, which is live."""
+    release(tmp_path)
+    (tmp_path / "live.json").write_text(json.dumps({"colour": "blue", "release": "aaa", "previous": ""}))
+    return tmp_path
+
+
+def write(path: Path, text: str) -> None:
+    unlock(path)
+    path.write_text(text)
+
+
+def replace(path: Path, target: str) -> None:
+    unlock(path)
+    path.unlink()
+    path.symlink_to(target)
+
+
+def drop(path: Path) -> None:
+    unlock(path)
+    path.unlink()
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
+    "file changed": (
+        lambda h: write(h / "venvs/vvv/lib/module.py", "x = 2\n"),
+        "virtualenv vvv: lib/module.py was changed",
+    ),
+    "file deleted": (
+        lambda h: drop(h / "venvs/vvv/lib/module.py"),
+        "virtualenv vvv: lib/module.py is missing",
+    ),
+    "file added": (lambda h: write(h / "venvs/vvv/lib/more.py", ""), "virtualenv vvv: lib/more.py was added"),
+    "byte code changed": (
+        lambda h: write(h / "venvs/vvv/lib/__pycache__/module.pyc", ""),
+        "module.pyc was changed",
+    ),
+    "mode": (lambda h: (h / "venvs/vvv/bin/tool").chmod(0o444), "virtualenv vvv: bin/tool has another mode"),
+    "interpreter exchanged": (
+        lambda h: replace(h / "venvs/vvv/bin/python", "/bin/sh"),
+        "bin/python was changed",
+    ),
+    "interpreter missing": (lambda h: drop(h / "venvs/vvv/bin/python"), "bin/python is missing"),
+    "a pipe for a file": (
+        lambda h: (drop(h / "venvs/vvv/lib/module.py"), os.mkfifo(h / "venvs/vvv/lib/module.py")),
+        "lib/module.py was changed",
+    ),
+    "program file edited": (
+        lambda h: write(h / "releases/aaa/blue.conf", "[program:y]\n"),
+        "blue.conf was changed",
+    ),
+    "program file deleted": (lambda h: drop(h / "releases/aaa/blue.conf"), "blue.conf is missing"),
+    "manifest deleted": (lambda h: drop(h / "releases/aaa/manifest.json"), "manifest.json is missing"),
+    "manifest garbage": (
+        lambda h: write(h / "releases/aaa/manifest.json", "[1]"),
+        "manifest.json cannot be read",
+    ),
+    "manifest empty": (lambda h: write(h / "venvs/vvv/manifest.json", ""), "manifest.json cannot be read"),
+    "link dangles": (lambda h: replace(h / "releases/aaa/venv", "../../venvs/gone"), "venvs/gone is missing"),
+    "virtualenv gone": (lambda h: integrity.remove_tree(h / "venvs/vvv"), "venvs/vvv is missing"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damage_is_named_and_what_replaces_it_has_another_name(home: Path, damage: str) -> None:
+    assert integrity.problems_of_release(home, "aaa") == []
+    damaging, words = DAMAGES[damage]
+    damaging(home)
+    assert any(words in problem for problem in integrity.problems_of_release(home, "aaa"))
+    chosen = integrity.choose("release", home / "releases", "aaa")
+    assert (chosen["name"], chosen["exists"], list(chosen["damaged"])) == ("aaa-2", False, ["aaa"])
+
+
+def test_an_interpreter_that_was_upgraded_away_is_named(tmp_path: Path) -> None:
+    interpreter = tmp_path / "python3.x"
+    interpreter.symlink_to(sys.executable)
+    folder = virtualenv(tmp_path / "venvs/vvv")
+    unlock(folder / "bin/python")
+    (folder / "bin/python").unlink()
+    (folder / "bin/python").symlink_to(interpreter)
+    integrity.seal(folder)
+    assert integrity.problems_of_virtualenv(folder) == []
+    interpreter.unlink()
+    assert integrity.problems_of_virtualenv(folder) == [f"its interpreter {interpreter} is gone"]
+    interpreter.write_text("#!/bin/sh\necho 3.1\n")
+    interpreter.chmod(0o755)
+    (problem,) = integrity.problems_of_virtualenv(folder)
+    assert "is Python 3.1 now, and was 3." in problem
+    interpreter.write_text("no program")
+    assert integrity.problems_of_virtualenv(folder) == [f"its interpreter {interpreter} does not run"]
+
+
+def test_nothing_in_a_sealed_tree_can_be_written_by_its_owner(home: Path) -> None:
+    for folder in (home / "releases/aaa", home / "venvs/vvv"):
+        below = [path for path in [folder, *folder.rglob("*")] if not path.is_symlink()]
+        assert [path for path in below if path.stat().st_mode & 0o222] == []
+
+
+def test_byte_code_that_was_added_is_no_damage(home: Path) -> None:
+    write(home / "venvs/vvv/lib/__pycache__/module.opt-1.pyc", "code")
+    assert integrity.problems_of_release(home, "aaa") == []
+
+
+def test_the_intact_one_is_chosen_whatever_is_damaged_beside_it(home: Path) -> None:
+    write(home / "releases/aaa/blue.conf", "")
+    release(home, "aaa-2")
+    (home / "releases/aaa-3").mkdir()  # half built
+    chosen = integrity.choose("release", home / "releases", "aaa")
+    assert (chosen["name"], chosen["exists"]) == ("aaa-2", True)
+
+
+def test_what_is_half_built_keeps_its_name_unless_it_is_in_use(home: Path) -> None:
+    (home / "releases/bbb").mkdir()
+    assert integrity.choose("release", home / "releases", "bbb")["name"] == "bbb"
+    drop(home / "releases/aaa/manifest.json")
+    for live in ('{"colour": "blue", "release": "aaa", "previous": ""}', "garbage"):
+        (home / "live.json").write_text(live)
+        assert integrity.choose("release", home / "releases", "aaa")["name"] == "aaa-2"
+    (home / "venvs/www").mkdir()
+    assert integrity.choose("virtualenv", home / "venvs", "www")["name"] == "www"
+    drop(home / "venvs/vvv/manifest.json")  # a release points to it
+    assert integrity.choose("virtualenv", home / "venvs", "vvv")["name"] == "vvv-2"
+
+
+def test_a_release_from_before_there_were_manifests_is_not_refused(home: Path) -> None:
+    folder, venv = home / "releases/old", home / "venvs/old"
+    folder.mkdir()
+    venv.mkdir()
+    (folder / "venv").symlink_to("../../venvs/old")
+    (folder / "release.json").write_text('{"workers": 1}')
+    assert integrity.problems_of_release(home, "old") == []
+
+
+def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o555)
+    folder = virtualenv(tmp_path / "venvs/vvv")
+    unlock(folder / "lib/away")
+    (folder / "lib/away").symlink_to(outside)
+    script = [sys.executable, "-I", SCRIPT, "remove", folder, tmp_path / "nothing"]
+    if os.geteuid() == 0:  # whom no mode stops: as somebody else, then
+        for path in [tmp_path, *tmp_path.rglob("*")]:
+            os.lchown(path, 65534, 65534)
+        for path in tmp_path.parents:
+            if not path.stat().st_mode & 0o001:
+                path.chmod(path.stat().st_mode | 0o011)
+        outside_owner: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
+    else:
+        outside_owner = {}
+    done = subprocess.run(
+        ["/usr/bin/env", "python3", *script[1:]] if outside_owner else script,
+        input="",
+        capture_output=True,
+        text=True,
+        check=False,
+        **outside_owner,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {"removed": [str(folder)]}
+    assert not folder.exists()
+    assert outside.stat().st_mode & 0o777 == 0o555
