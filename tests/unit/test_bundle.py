@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bundle import listing
 from bundle.target import Target
 from unit.bundle_support import command, greeter, held, refused, run, write
 
@@ -155,6 +156,20 @@ def test_a_source_that_wants_another_python_is_refused(
     assert run(capsys, command(tmp_path / "cache", "--source", project, python="3.11.5"))["built"] is True
     error = refused(capsys, command(tmp_path / "cache", "--source", project, python="3.11.4"))
     assert f"app_source: {project} wants Python >=3.11.5, and the target's is 3.11.4" in error
+
+
+def test_a_cache_that_cannot_be_written_is_named(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = write(tmp_path / "cache", "a file")
+    assert f"(the bundles are kept in {cache})" in refused(capsys, command(cache, "--source", project))
+
+
+def test_what_two_runs_make_at_once_is_kept_once(tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        write(tmp_path / name / "a.whl", name)
+        listing.keep(tmp_path / name, tmp_path / "kept")
+    assert [path.read_text() for path in (tmp_path / "kept").rglob("*")] == ["first"]
 
 
 def test_compiled_code_for_another_target_is_refused() -> None:

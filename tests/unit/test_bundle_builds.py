@@ -101,10 +101,11 @@ def test_a_build_requirement_that_does_not_exist_is_named(
 
 
 def test_a_source_archive_is_built_by_its_hash(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wheels, line = sdist(tmp_path, "oldtimer", "py_modules=['oldtimer']", oldtimer__py="X = 1\n")
-    lock = write(tmp_path / "lock.txt", f"--find-links {wheels}\n{line}\n")
+    monkeypatch.setenv("PLACE", str(wheels))
+    lock = write(tmp_path / "lock.txt", f"--find-links ${{PLACE}}\n{line}\n")
     told = run(capsys, command(cache, "--app-requirements", lock))  # no app_source at all
     assert list(held(told["path"])) == ["oldtimer-1.0-py3-none-any.whl"]
     # By a URL, too; and a file with another hash is not taken.

@@ -12,6 +12,7 @@ import argparse
 import hashlib
 import json
 import re
+import shlex
 import shutil
 import sys
 import tarfile
@@ -24,6 +25,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from bundle import installer, sdists, sources
 from bundle.backends import Workshop, given
 from bundle.errors import BundleError
+from bundle.listing import keep
 from bundle.reading import Pin
 from bundle.requirements import Wanted, line, wanted
 from bundle.sources import Wheel
@@ -120,8 +122,7 @@ def fetch(packages: Wanted, target: Target, workshop: Workshop) -> list[Wheel]:
             folder = Path(place, "wheels")
             folder.mkdir()
             _fetch(folder, packages, target, workshop)
-            if not kept.is_dir():
-                shutil.move(folder, kept)
+            keep(folder, kept)
     return [Wheel(wheel, "") for wheel in sorted(kept.iterdir())]
 
 
@@ -154,8 +155,9 @@ def download(folder: Path, pins: Sequence[Pin], index: Sequence[str], target: Ta
     if not pins:
         return
     listing = folder.parent / "requirements.txt"
-    listing.write_text("\n".join(line(pin) for pin in pins) + "\n")
-    words = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", *index]
+    # The index options stand in the file: a URL may hold a password, or a variable that pip fills in (${TOKEN}).
+    listing.write_text("\n".join([shlex.join(index), *(line(pin) for pin in pins)]) + "\n")
+    words = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
     words += ["--python-version", target.python, "--implementation", "cp", "--dest", str(folder)]
     words += [word for tag in [*target.platforms, "any"] for word in ("--platform", tag)]
     failure = f"the locked packages cannot be had as wheels ({target.words})"
@@ -191,6 +193,9 @@ def main(arguments: list[str] | None = None) -> int:
         answer = build(options)
     except BundleError as error:
         sys.stderr.write(f"{error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{error.filename}: {error.strerror} (the bundles are kept in {options.cache})\n")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -1,6 +1,6 @@
 """Find one source archive by pip's own finder and fetch it by its hash: a script of `sdists`, run with pip's rules.
 
-    python fetch.py '{"name": …, "specifier": …, "url": …, "hashes": […], "options": [words of pip download]}'
+    echo '{"name": …, "specifier": …, "url": …, "hashes": […], "options": [words of pip download]}' | python fetch.py
 
 Prints the file's path as JSON; exit status 1 with one sentence on stderr.
 """
@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,10 +24,10 @@ from pip._vendor.requests.exceptions import RequestException
 
 
 def main() -> int:
-    """Fetch what the command line describes."""
-    order = json.loads(sys.argv[1])
+    """Fetch what standard input describes."""
+    order = json.load(sys.stdin)
     command: Any = create_command("download")
-    options, _ = command.parse_args([*order["options"], "placeholder"])
+    options, _ = command.parse_args([*map(_filled_in, order["options"]), "placeholder"])
     options.format_control.disallow_binaries()
     allowed = Hashes({})
     for each in order["hashes"]:
@@ -55,6 +57,11 @@ def main() -> int:
     path.write_bytes(content)
     sys.stdout.write(json.dumps(str(path)) + "\n")
     return 0
+
+
+def _filled_in(word: str) -> str:
+    """Fill in variables of the environment, written as pip's requirements files have them: ${NAME}."""
+    return re.sub(r"\$\{([A-Z0-9_]+)\}", lambda name: os.environ.get(name[1], name[0]), word)
 
 
 def _found(command: Any, options: Any, session: Any, order: dict[str, Any], allowed: Hashes) -> Link | None:

@@ -94,6 +94,15 @@ def copy(entries: Iterable[Entry], folder: Path) -> list[Entry]:
     return copied
 
 
+def keep(made: Path, kept: Path) -> None:
+    """Put a finished folder in its place of the cache, unless another run has been faster."""
+    try:
+        made.rename(kept)
+    except OSError:
+        if not kept.is_dir():
+            raise
+
+
 def _unique(entries: Iterator[Entry]) -> list[Entry]:
     return sorted({entry.name: entry for entry in entries}.values())
 

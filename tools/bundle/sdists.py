@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -23,6 +22,7 @@ from packaging.utils import canonicalize_name
 from bundle import installer
 from bundle.backends import Workshop, build_wheel
 from bundle.errors import BundleError
+from bundle.listing import keep
 from bundle.reading import Pin
 from bundle.target import Target
 
@@ -44,8 +44,7 @@ def wheel_of(pin: Pin, index: Sequence[str], target: Target, workshop: Workshop)
             built.mkdir()
             project = _unpacked(archive, Path(place, "source"), what)
             build_wheel(project, built, workshop, what)
-            if not kept.is_dir():
-                shutil.move(built, kept)
+            keep(built, kept)
     (wheel,) = kept.glob("*.whl")
     target.check_built(wheel.name, what)
     return wheel
@@ -61,7 +60,8 @@ def _fetched(pin: Pin, index: Sequence[str], place: Path) -> Path:
         "options": [*index, "--dest", str(place)],
     }
     done = subprocess.run(
-        [sys.executable, "-I", str(Path(__file__).with_name("fetch.py")), json.dumps(order)],
+        [sys.executable, "-I", str(Path(__file__).with_name("fetch.py"))],
+        input=json.dumps(order),  # an index URL may hold a password: not on the command line
         env=installer.environment(),
         capture_output=True,
         text=True,

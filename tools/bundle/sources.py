@@ -12,7 +12,6 @@ import email
 import hashlib
 import io
 import os
-import shutil
 import sys
 import tempfile
 import zipfile
@@ -124,8 +123,7 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
                     extra = history.shown(source, Path(place)) if history.needed(source) else {}
                     copy = copy_of(source, Path(place))
                     build_wheel(copy, built, workshop, f"app_source: {source}", extra)
-                if not kept.is_dir():
-                    shutil.move(built, kept)
+                listing.keep(built, kept)
     (wheel,) = kept.glob("*.whl")
     _check_python(wheel, source, target)
     if kind == PROJECT:
