@@ -21,12 +21,12 @@ def processes(host: Any, expected: Any) -> list[dict[str, Any]]:
     script = (
         "for d in /proc/[0-9]*; do t=$(tr '\\0' ' ' < $d/cmdline 2>/dev/null) || continue; case \"$t\" in "
         f'"mooring: {expected.name} "*) grep -q "^PPid:[[:space:]]*{supervisord}$" $d/status &&'
-        ' echo "${d#/proc/}|$(stat -c %u $d)|$(readlink $d/fd/0)|$t";; esac; done'
+        ' echo "${d#/proc/}|$(stat -c %u $d)|$(readlink $d/fd/* | tr "\\n" " ")|$t";; esac; done'
     )
     found = []
     for line in host.check_output(script).splitlines():
-        pid, uid, socket, title = line.split("|", 3)
-        found.append({"pid": int(pid), "uid": int(uid), "socket": socket, "title": title.strip()})
+        pid, uid, links, title = line.split("|", 3)
+        found.append({"pid": int(pid), "uid": int(uid), "links": links.split(), "title": title.strip()})
     return found
 
 
@@ -59,12 +59,14 @@ def test_one_bootstrap_and_n_workers_of_the_live_colour(
     assert len(bootstraps) == 1
 
 
-def test_all_hold_the_same_socket_as_descriptor_0(
+def test_all_hold_the_same_socket_and_the_workers_not_as_descriptor_0(
     workers: list[dict[str, Any]], bootstraps: list[dict[str, Any]]
 ) -> None:
-    sockets = {each["socket"] for each in workers + bootstraps}
-    assert len(sockets) == 1
-    assert re.fullmatch(r"socket:\[\d+\]", sockets.pop())
+    shared = bootstraps[0]["links"][0]
+    assert re.fullmatch(r"socket:\[\d+\]", shared)
+    for each in workers:
+        assert shared in each["links"]
+        assert each["links"][0] == "/dev/null"
 
 
 def test_nothing_runs_as_root(processes: list[dict[str, Any]], host: Any, expected: Any) -> None:

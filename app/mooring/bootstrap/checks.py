@@ -10,11 +10,13 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 
 from mooring.settings import Settings, variable
 
 LISTENER = 0
 RESERVE = 64  # open files of a worker beside its clients: logs, libraries, its private socket
+LOOK = 0.02  # seconds between two looks whether a trial has ended
 TRIAL_GRACE = 10  # seconds on top, after which a trial is ended from outside
 
 # Loads the application as a worker will, in a process of its own: whatever it does there, it does not do to
@@ -25,9 +27,12 @@ import faulthandler, os, signal, sys
 faulthandler.dump_traceback_later(float(sys.argv[2]), exit=True)
 from mooring import process
 process.die_with_parent(signal.SIGKILL)
+if os.getppid() != int(sys.argv[3]):
+    os._exit(1)  # the bootstrap ended before it could be watched
 from mooring.worker.application import ApplicationError, load
+entry = sys.argv[1]
 try:
-    load(sys.argv[1])
+    load(entry)
 except ApplicationError as error:
     sys.stderr.write(f"\\n{error}\\n")
     sys.stderr.flush()
@@ -90,21 +95,32 @@ def check_open_files(settings: Settings) -> None:
 
 def check_application(settings: Settings) -> None:
     """Load the application, in a process of its own and within the import timeout."""
-    trial = subprocess.Popen(
-        [sys.executable, "-c", TRIAL, settings.app, str(settings.import_timeout)],
-        stdin=subprocess.DEVNULL,  # not descriptor 0: it must never hold the shared socket
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        _, errors = trial.communicate(timeout=settings.import_timeout + TRIAL_GRACE)
-    except subprocess.TimeoutExpired:
-        os.killpg(trial.pid, signal.SIGKILL)
-        _, errors = trial.communicate()
+    with tempfile.TemporaryFile() as said:  # a pipe would not end before the trial's own children
+        trial = subprocess.Popen(
+            [sys.executable, "-c", TRIAL, settings.app, str(settings.import_timeout), str(os.getpid())],
+            stdin=subprocess.DEVNULL,  # not descriptor 0: it must never hold the shared socket
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+            start_new_session=True,
+        )
+        _await(trial, settings.import_timeout + TRIAL_GRACE)
+        said.seek(0)
+        errors = said.read()
     if trial.returncode:
         why = _why(settings, trial.returncode, errors.decode("utf-8", "replace"))
         raise NotFitError(f"{variable('app')}={settings.app} cannot be loaded: {why}")
+
+
+def _await(trial: subprocess.Popen[bytes], timeout: float) -> None:
+    """Wait for the trial's end for so many seconds, and end all that it has started (a pool of processes, say)."""
+    # Its end is noted and its process kept, so that its group is nobody else's yet: waitid(2), WNOWAIT
+    deadline = time.monotonic() + timeout
+    while not os.waitid(os.P_PID, trial.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+        if time.monotonic() > deadline:
+            break
+        time.sleep(LOOK)
+    os.killpg(trial.pid, signal.SIGKILL)
+    trial.wait()
 
 
 def _why(settings: Settings, status: int, errors: str) -> str:

@@ -2,6 +2,7 @@
 
 import sys
 
+from mooring.worker import forks  # noqa: F401 - first: see there
 from mooring.worker.main import main
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ from mooring import casts
 
 TREES = "app"
 """Below the virtualenv: what was deployed as it is, each source in a folder of its own (written by tools/bundle/tree.py)."""
+ARGUMENT = "mooring"
+"""All of ``sys.argv`` that an application sees: one that parses it as it is imported finds no word that is ours."""
 
 WsgiApplication = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -30,6 +32,7 @@ def load(entry: str) -> WsgiApplication:
 
     Raises ApplicationError; its cause, if the application's own code raised, is the original exception.
     """
+    sys.argv = [ARGUMENT]
     matched = re.fullmatch(casts.ENTRY, entry)
     if matched is None:
         raise ApplicationError(f"{entry} is no entry: write module:attribute or module:factory()")

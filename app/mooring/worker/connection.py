@@ -9,13 +9,14 @@ what comes is read away for a moment (RFC 9112 9.6).
 from __future__ import annotations
 
 import io
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
 import eventlet
 from greenlet import GreenletExit
 
-from mooring.worker import log
+from mooring.worker import failures, forks, log
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
 from mooring.worker.environ import believe, connection_environ, request_environ
@@ -89,6 +90,8 @@ class Connection:
             counters.errors += 1
             log.failure("connection", error, peer=self._peer())
         finally:
+            if forks.in_child:
+                forks.end()
             self.transport.close(reset=self._reset)
             self._server.closed(self)
 
@@ -164,6 +167,8 @@ class Connection:
         application = self._server.application if environ["PATH_INFO"] != "*" else answer_for_server
         try:
             result = application(environ, response.start_response)
+            if forks.in_child:
+                self._come_back()
             try:
                 response.send_all(result)
             finally:
@@ -182,12 +187,22 @@ class Connection:
             return self._fail(environ, response, error)
         return True
 
+    @staticmethod
+    def _come_back() -> None:
+        """End a child that the application has forked in this request, and that has come back out of it."""
+        log.words(
+            f"child {os.getpid()} came back out of the request that forked it, and ends: call os._exit in it"
+        )
+        forks.end()
+
     def _fail(self, environ: dict[str, Any], response: Response, error: BaseException) -> bool:
         """Tell the log of an application's exception, and the client that there was one."""
+        if forks.in_child:
+            forks.fail(error)
         self._server.state.counters.errors += 1
-        log.failure(
-            "application",
+        failures.note(
             error,
+            "application",
             method=environ["REQUEST_METHOD"],
             target=environ["REQUEST_URI"],
             peer=self._peer(),

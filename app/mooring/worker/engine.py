@@ -17,6 +17,9 @@ with warnings.catch_warnings():
 
 from eventlet import hubs, patcher
 
+from mooring.worker import forked_hub, processes
+from mooring.worker import hub as hub_class
+
 raw_socket: Any = patcher.original("socket")
 raw_ssl: Any = patcher.original("ssl")
 raw_os: Any = patcher.original("os")
@@ -29,8 +32,10 @@ def install() -> None:
     To be called before the application is imported: what it imports is patched then.
     """
     os.environ.pop("EVENTLET_HUB", None)
-    hubs.use_hub("eventlet.hubs.epolls")
+    hubs.use_hub(hub_class.Hub)
     eventlet.monkey_patch()
+    forked_hub.watch(hubs.get_hub())
+    processes.install()
 
 
 def accept(listener: Any, family: int) -> tuple[Any, Any]:

@@ -9,14 +9,13 @@ process's descriptor: shutdown(2) would end the listening for every process.
 from __future__ import annotations
 
 import errno
-import os
 import random
 import time
 from typing import Any
 
 from eventlet.event import Event
 
-from mooring.worker import engine, log, proxy_protocol
+from mooring.worker import engine, forks, log, proxy_protocol
 from mooring.worker.application import WsgiApplication
 from mooring.worker.balance import Balance
 from mooring.worker.connection import Connection
@@ -82,6 +81,7 @@ class Server:
         self._hub = engine.hub()
         self._threads = Threads()
         self._last_request = 0
+        forks.on_child(self._forsake)
         if self.settings.max_requests:
             jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
             self._last_request = self.settings.max_requests + random.randint(0, jitter)  # noqa: S311 - no secret
@@ -93,6 +93,12 @@ class Server:
         except OSError as error:
             log.event("balance", problem=f"connections are not balanced: {path}: {error}")
             return None
+
+    def _forsake(self) -> None:
+        """In a forked child: close what is the parent's. No connection ends by that, for the parent holds it too."""
+        self._listener.close()
+        for transport in self._connections:
+            transport.sock.close()
 
     def _tell(self) -> None:
         if self._balance:
@@ -128,7 +134,7 @@ class Server:
         if self._balance:
             self._balance.leave()
             self._balance = None
-        self._give_up_listener()
+        self._listener.close()
         if not self._connections:
             self._end(0)
             return
@@ -137,13 +143,6 @@ class Server:
         if earliest < self._deadlines.next:
             self._deadlines.at_latest(earliest)
         self._hub.schedule_call_global(self.settings.drain_timeout, self._cut)
-
-    def _give_up_listener(self) -> None:
-        """Close our descriptors of the listening socket; descriptor 0 becomes /dev/null, lest it be reused."""
-        self._listener.close()
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 0)
-        os.close(nothing)
 
     def _cut(self) -> None:
         log.event("drain_cut", connections=len(self._connections), after_seconds=self.settings.drain_timeout)

@@ -15,7 +15,7 @@ import traceback
 from typing import Any
 
 from mooring import process, settings
-from mooring.worker import application, engine, log, signals, tls
+from mooring.worker import application, engine, failures, forks, log, signals, tls
 from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
 from mooring.worker.smoke import prove, survive
@@ -30,25 +30,28 @@ EX_APPLICATION = 1
 def main() -> int:
     """Run a worker to its end and return its exit status."""
     config = settings.load_or_exit(os.environ, "mooring worker")
-    process.set_title(config.instance, config.colour, str(config.number), f"({config.framework})")
+    name = (config.instance, config.colour, str(config.number), f"({config.framework})")
+    process.set_title(*name)
     process.die_with_parent(signal.SIGTERM)
     if problem := _listener_problem():
         sys.stderr.write(f"mooring worker: {problem}\n")
         return settings.EX_USAGE
+    listener = _take_listener()
     engine.install()
     errors = log.install()
     signals.show_stacks()
+    signals.bear()
     _raise_descriptor_limit(config.max_connections)
     for stranger in settings.strangers(os.environ):
         log.words(stranger)
 
     state = State(config)
     try:
-        loaded = application.load(config.app)
+        loaded = _load(config.app)
     except application.ApplicationError as error:
         return _refuse(f"MOORING_APP: {error}", error.__cause__)
     try:
-        server = Server(_listener(), loaded, state, tls.context(config))
+        server = Server(listener, loaded, state, tls.context(config))
     except settings.WrongSettingsError as error:
         log.words(str(error))
         return settings.EX_USAGE
@@ -66,12 +69,13 @@ def main() -> int:
         log.words(f"MOORING_RUN_DIR: cannot listen on {config.worker_socket}: {error.strerror}")
         return settings.EX_USAGE
     try:
+        failures.watch()
         prove(server, config)
+        failures.watch()  # what the first request has imported
         survive(config)
         state.counters = Counters()  # what is counted is what clients asked for
-        signals.on_signals(
-            (signal.SIGTERM, signal.SIGINT), lambda number: server.drain(signal.Signals(number).name)
-        )
+        signals.on_signals(server.drain)
+        forks.on_child(lambda: process.set_title(*name, "child"))
         if not server.draining:
             state.phase = READY
         return server.serve()
@@ -79,6 +83,19 @@ def main() -> int:
         return _refuse(str(error), error.__cause__)
     finally:
         private.stop()
+
+
+def _load(entry: str) -> application.WsgiApplication:
+    """Load the application; a child that it forks meanwhile, and that comes back here, ends."""
+    try:
+        return application.load(entry)
+    except BaseException as error:
+        if forks.in_child:
+            forks.fail(error)
+        raise
+    finally:
+        if forks.in_child:
+            forks.end()
 
 
 def _raise_descriptor_limit(connections: int) -> None:
@@ -134,5 +151,14 @@ def _listener_problem() -> str | None:
     )
 
 
-def _listener() -> Any:
-    return engine.raw_socket.socket(fileno=os.dup(LISTENER))
+def _take_listener() -> Any:
+    """Move the listening socket to a descriptor that closes on exec; 0 becomes /dev/null.
+
+    A program that the application starts then reads the end of its input, and never holds the port.
+    """
+    listener = engine.raw_socket.socket(fileno=os.dup(LISTENER))
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, LISTENER)
+    os.close(nothing)
+    forks.on_child(listener.close)
+    return listener

@@ -16,7 +16,7 @@ import eventlet
 from eventlet.green import socket
 from eventlet.hubs import trampoline
 
-from mooring.worker import log
+from mooring.worker import forks, log
 
 ANSWER_TIME = 5.0
 """Seconds that one client may take in all."""
@@ -38,6 +38,7 @@ class PrivateServer:
         self._inode = -1
         self._listener: Any = None
         self._accepting: Any = None
+        self._clients: set[Any] = set()
         self._keeping: Any = None
 
     def start(self) -> None:
@@ -45,6 +46,14 @@ class PrivateServer:
         self._listen()
         self._keep_spare()
         self._keeping = eventlet.spawn(self._keep_listening)
+        forks.on_child(self._forsake)
+
+    def _forsake(self) -> None:
+        """In a forked child: close what is the parent's."""
+        for sock in (self._listener, *self._clients):
+            sock.fd.close()
+        if self._spare >= 0:
+            os.close(self._spare)
 
     def _listen(self) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -113,6 +122,7 @@ class PrivateServer:
         return listener.accept()[0]
 
     def _answer(self, client: Any) -> None:
+        self._clients.add(client)
         try:
             with eventlet.Timeout(ANSWER_TIME, False), client:
                 word = self._read_word(client)
@@ -125,6 +135,8 @@ class PrivateServer:
                 client.sendall(json.dumps(reply).encode() + b"\n")
         except OSError as error:
             log.event("private_socket", problem=str(error))
+        finally:
+            self._clients.discard(client)
 
     @staticmethod
     def _read_word(client: Any) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from mooring.settings import Settings
-from mooring.worker import log
+from mooring.worker import failures, log
 from mooring.worker.deadlines import Pace
 from mooring.worker.headers import Head, checked_head, date_line
 from mooring.worker.transport import Transport
@@ -109,6 +109,7 @@ class Response:
     ) -> Callable[[bytes], None]:
         """Take status and fields (PEP 3333). Raises HeadersError when they cannot be sent."""
         if exc_info:
+            failures.note(exc_info[1], "application", answered=status)
             try:
                 if self.head_sent:
                     raise exc_info[1].with_traceback(exc_info[2])

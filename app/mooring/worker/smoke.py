@@ -12,7 +12,7 @@ import eventlet
 from eventlet.greenio import GreenSocket
 
 from mooring.settings import Settings
-from mooring.worker import engine
+from mooring.worker import engine, failures
 from mooring.worker.application import ApplicationError
 
 EXCERPT = 200
@@ -26,8 +26,10 @@ def prove(server: Any, settings: Settings) -> None:
     """
     name = f"the smoke request GET {settings.smoke_path}"
     answer = b""
+    failures.take_last()
+    listening = failures.Listening()
     try:
-        with eventlet.Timeout(settings.smoke_timeout):
+        with eventlet.Timeout(settings.smoke_timeout), listening:
             answer = _ask(server, settings)
     except eventlet.Timeout as error:
         raise ApplicationError(
@@ -37,11 +39,23 @@ def prove(server: Any, settings: Settings) -> None:
     status_line = head.split(b"\r\n", 1)[0].decode("latin-1")
     parts = status_line.split(" ", 2)
     if len(parts) < 2 or parts[1] != str(settings.smoke_status):
-        excerpt = body[:EXCERPT].decode("utf-8", "backslashreplace")
         raise ApplicationError(
             f"{name} was answered {status_line!r}, expected {settings.smoke_status}"
-            f" (MOORING_SMOKE_PATH, MOORING_SMOKE_STATUS); its body starts {excerpt!r}"
+            f" (MOORING_SMOKE_PATH, MOORING_SMOKE_STATUS); {_why(head, body, listening.last)}"
         )
+
+
+def _why(head: bytes, body: bytes, logged: str) -> str:
+    """Return the best that is known of why the application answered so."""
+    if raised := failures.take_last():
+        return f"the application failed: {raised}"
+    if logged:
+        return f"the application's log says: {logged}"
+    for line in head.split(b"\r\n")[1:]:
+        field, _, value = line.decode("latin-1").partition(": ")
+        if field.lower() == "location":
+            return f"it leads to {value}"
+    return f"its body starts {body[:EXCERPT].decode('utf-8', 'backslashreplace')!r}"
 
 
 def survive(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mooring.settings import Settings
+from mooring.worker import forks
 
 STARTING, READY, DRAINING = "starting", "ready", "draining"
 
@@ -38,6 +39,10 @@ class State:
     counters: Counters = field(default_factory=Counters)
     started_at: float = field(default_factory=time.time)
     _statm: int = field(default_factory=lambda: os.open("/proc/self/statm", os.O_RDONLY | os.O_CLOEXEC))
+
+    def __post_init__(self) -> None:
+        """Have a forked child close what is this process's."""
+        forks.on_child(lambda: os.close(self._statm))
 
     def ready(self) -> dict[str, Any]:
         """Return the answer to ``ready``."""
