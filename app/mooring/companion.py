@@ -3,17 +3,26 @@
     python -m mooring.companion multicloud.sandbox --port 10001
 
 runs the module as `python -m` would, under a name for `ps`, and ends it with supervisord, so that it never stays
-behind as an orphan that holds a port.
+behind as an orphan that holds a port. What the module has started ends with it, and what a killed predecessor left
+before it starts: the rule of `mooring.family`.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
 import runpy
 import signal
 import sys
+from typing import Any
 
-from mooring import process, settings
+from mooring import family, process, settings
+
+COMPANION = "MOORING_COMPANION"
+"""The companion's name, in its environment and in that of all that it starts."""
+
+CHILDREN_TIMEOUT = 3.0
+"""Seconds that processes of the companion's have from SIGTERM to SIGKILL."""
 
 
 def main() -> None:
@@ -22,10 +31,31 @@ def main() -> None:
         sys.stderr.write("usage: python -m mooring.companion MODULE [ARGUMENT …]\n")
         raise SystemExit(settings.EX_USAGE)
     module = sys.argv[1]
-    process.set_title(os.environ.get("MOORING_INSTANCE", ""), f"companion {module}")
+    name = (os.environ.get(settings.variable("instance"), ""), f"companion {module}")
+    process.set_title(*name)
     process.die_with_parent(signal.SIGTERM)
+    if os.environ.get(settings.variable("children")) != "leave":
+        marks = {key: os.environ.get(key, "") for key in (settings.variable("instance"), COMPANION)}
+        family.end_orphans(process.title_of(*name), marks, CHILDREN_TIMEOUT)
+        signal.signal(
+            signal.SIGTERM, _leave
+        )  # the default would end this process without a word to its children
+        atexit.register(_end_children, os.getpid())
     sys.argv = sys.argv[1:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _leave(number: int, _: Any) -> None:
+    """End as by the signal's default, and with atexit's calls."""
+    raise SystemExit(128 + number)
+
+
+def _end_children(of: int) -> None:
+    """End the process group, unless this is a forked child of the module's."""
+    if os.getpid() == of:
+        ended, killed = family.end_group(CHILDREN_TIMEOUT)
+        for one in [*ended, *killed]:
+            sys.stderr.write(f"mooring companion: {one} has been ended with it\n")
 
 
 if __name__ == "__main__":

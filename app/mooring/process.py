@@ -14,7 +14,12 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 def set_title(*words: str) -> None:
     """Name this process `mooring: <words>` for `ps`, such as `mooring: multicloud blue 0 (django)`."""
-    setproctitle("mooring: " + " ".join(words))
+    setproctitle(title_of(*words))
+
+
+def title_of(*words: str) -> str:
+    """Return the name that `set_title` gives."""
+    return "mooring: " + " ".join(words)
 
 
 def die_with_parent(signum: signal.Signals = signal.SIGTERM) -> None:

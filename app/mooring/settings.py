@@ -174,6 +174,16 @@ class Settings:
         "seconds",
     )
 
+    # What the application leaves behind
+    children: str = _setting(
+        casts.choice("end", "leave"),
+        "end",
+        "processes of the application's that still run at the end of its worker or companion: end them, or leave them",
+    )
+    children_timeout: float = _setting(
+        casts.seconds(0), 3.0, "how long those have from SIGTERM to SIGKILL", "seconds"
+    )
+
     # Who is believed
     trusted_proxies: TrustedProxies = _setting(
         casts.proxies, TrustedProxies(), "peers whose forwarding fields set client address and scheme"

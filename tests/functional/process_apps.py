@@ -9,14 +9,24 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
+import time
 import types
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 import eventlet
 
 FORK = multiprocessing.get_context("fork")
+PIPE = subprocess.PIPE
+GREENS = eventlet.GreenPool()
+EXECUTOR = ThreadPoolExecutor(2)
+VARIABLE: ContextVar[str] = ContextVar("VARIABLE", default="none")
+VARIABLE.set("as it was imported")
+ARGUMENTS = list(sys.argv)
 released = eventlet.Event()
 done: list[str] = []
 children: list[Any] = []
@@ -197,6 +207,80 @@ def _note_signal(number: int, _: Any) -> None:
 
 def what_was_done(_: str) -> str:
     return " ".join(done)
+
+
+def _finish_when_told(path: str) -> None:
+    """A job: go on when `<path>.go` is there, and leave a file."""
+    while not Path(f"{path}.go").exists():
+        time.sleep(0.02)
+    Path(path).touch()
+
+
+def job_in_a_thread(query: str) -> str:
+    threading.Thread(target=_finish_when_told, args=(query,), name="posting").start()
+    return "begun"
+
+
+def job_in_a_green_thread(query: str) -> str:
+    eventlet.spawn(_finish_when_told, query)
+    return "begun"
+
+
+def job_later(query: str) -> str:
+    eventlet.spawn_after(0.3, _finish_when_told, query)
+    return "begun"
+
+
+def job_in_a_pool(query: str) -> str:
+    GREENS.spawn_n(_finish_when_told, query)
+    return "begun"
+
+
+def job_in_an_executor(query: str) -> str:
+    EXECUTOR.submit(_finish_when_told, query)
+    return "begun"
+
+
+def job_in_a_process(query: str) -> str:
+    FORK.Process(target=_finish_when_told, args=(query,), name="posting").start()
+    return "begun"
+
+
+def idle_helpers(_: str) -> str:
+    """Leave what waits for ever, and is no job."""
+    threading.Thread(target=released.wait, daemon=True).start()
+    EXECUTOR.submit(str).result()
+    FORK.Process(target=time.sleep, args=(3600,), daemon=True).start()
+    return "begun"
+
+
+def stubborn_command(_: str) -> str:
+    """Leave a program that does not heed SIGTERM."""
+    child = subprocess.Popen(
+        ["sh", "-c", "trap '' TERM; echo trapped; while :; do sleep 1; done"], stdout=PIPE
+    )
+    children.append(child)
+    assert child.stdout is not None
+    child.stdout.readline()
+    return str(child.pid)
+
+
+def needs_its_command(_: str) -> str:
+    """Answer with what a program says that was started before the drain."""
+    child = subprocess.Popen(["cat"], stdin=PIPE, stdout=PIPE)
+    released.wait()
+    return child.communicate(b"from the child")[0].decode()
+
+
+def context(query: str) -> str:
+    """Tell a context variable's value, and leave another one behind."""
+    before = VARIABLE.get()
+    VARIABLE.set(query)
+    return before
+
+
+def arguments(_: str) -> str:
+    return " ".join(ARGUMENTS)
 
 
 def fails(_: str) -> str:

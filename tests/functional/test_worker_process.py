@@ -159,3 +159,14 @@ def test_a_replaced_handler_is_told_and_the_drain_stays(one: Worker) -> None:
     one.process.send_signal(signal.SIGHUP)
     until(lambda: ask(one, "what_was_done") == "SIGHUP", "the application's own handler runs")
     ends(one)
+
+
+def test_each_request_starts_from_the_context_of_the_import(one: Worker) -> None:
+    with one.client() as kept:
+        for name in ("first", "second"):
+            assert kept.ask(page(f"context?{name}")).body == b"as it was imported"
+    assert ask(one, "context?third") == "as it was imported"
+
+
+def test_the_application_finds_no_argument_of_the_workers(one: Worker) -> None:
+    assert ask(one, "arguments") == "mooring"

@@ -116,6 +116,8 @@ class Watchdog:
                     say(f"{silent}, but went on when SIGUSR1 asked it for its stack: see its log")
                     return
             say(f"{silent}, is {how}, and is killed")
+            if self._settings.children == "end" and os.getpgid(pid) == pid:
+                os.killpg(pid, signal.SIGKILL)  # the question stands, so its group is its own still
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             self.killed += 1
             await _ended(pidfd)

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import eventlet
-from greenlet import GreenletExit
+from greenlet import GreenletExit, getcurrent
 
 from mooring.worker import failures, forks, log
 from mooring.worker.body import Body, BodyError
@@ -143,6 +143,7 @@ class Connection:
         environ = request_environ(self._environ, request, stream)
         if self._is_believed:
             believe(environ, request, self._settings)
+        getcurrent().gr_context = self._server.context.copy()
         begun = time.monotonic()
         complete = self._call(environ, response)
         if self._settings.access_log:

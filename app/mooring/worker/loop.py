@@ -8,11 +8,13 @@ process's descriptor: shutdown(2) would end the listening for every process.
 
 from __future__ import annotations
 
+import contextvars
 import errno
 import random
 import time
 from typing import Any
 
+import eventlet
 from eventlet.event import Event
 
 from mooring.worker import engine, forks, log, proxy_protocol
@@ -21,6 +23,7 @@ from mooring.worker.balance import Balance
 from mooring.worker.connection import Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
+from mooring.worker.jobs import Jobs
 from mooring.worker.state import DRAINING, State
 from mooring.worker.threads import Threads
 from mooring.worker.transport import Transport
@@ -70,6 +73,10 @@ class Server:
         self.environ = server_environ(listener)
         self.tls = tls
         self.draining = False
+        self.jobs = Jobs()
+        self.context = (
+            contextvars.copy_context()
+        )  # each request starts from it: what the application set at import
         self._listener = listener
         self._family = int(listener.family)
         self._listening: Any = None
@@ -135,17 +142,31 @@ class Server:
             self._balance.leave()
             self._balance = None
         self._listener.close()
+        self._hub.schedule_call_global(self.settings.drain_timeout, self._cut)
         if not self._connections:
-            self._end(0)
+            self._finish()
             return
         now = time.monotonic()
         earliest = min(connection.hurry(now) for connection in self._connections.values())
         if earliest < self._deadlines.next:
             self._deadlines.at_latest(earliest)
-        self._hub.schedule_call_global(self.settings.drain_timeout, self._cut)
+
+    def _finish(self) -> None:
+        """All connections are over: end, once what the application has begun beside them is over as well."""
+        if self.jobs.none:
+            self._end(0)
+            return
+        if names := self.jobs.names():
+            log.event("drain_jobs", jobs=names)
+        eventlet.spawn(self._finish_jobs)
+
+    def _finish_jobs(self) -> None:
+        self.jobs.wait()
+        self._end(0)
 
     def _cut(self) -> None:
-        log.event("drain_cut", connections=len(self._connections), after_seconds=self.settings.drain_timeout)
+        cut = {"connections": len(self._connections), "jobs": self.jobs.names()}
+        log.event("drain_cut", **cut, after_seconds=self.settings.drain_timeout)
         self._end(1)
 
     def _end(self, status: int) -> None:
@@ -250,7 +271,7 @@ class Server:
         self._tell()
         if self.draining:
             if not self._connections:
-                self._end(0)
+                self._finish()
         elif self._listening is None and len(self._connections) == self.settings.max_connections - 1:
             self._listen()
 

@@ -14,8 +14,8 @@ import sys
 import traceback
 from typing import Any
 
-from mooring import process, settings
-from mooring.worker import application, engine, failures, forks, log, signals, tls
+from mooring import family, process, settings
+from mooring.worker import application, engine, failures, forks, jobs, log, signals, tls
 from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
 from mooring.worker.smoke import prove, survive
@@ -33,6 +33,8 @@ def main() -> int:
     name = (config.instance, config.colour, str(config.number), f"({config.framework})")
     process.set_title(*name)
     process.die_with_parent(signal.SIGTERM)
+    if config.children == "end":
+        _end_orphans(config, process.title_of(*name))
     if problem := _listener_problem():
         sys.stderr.write(f"mooring worker: {problem}\n")
         return settings.EX_USAGE
@@ -76,6 +78,7 @@ def main() -> int:
         state.counters = Counters()  # what is counted is what clients asked for
         signals.on_signals(server.drain)
         forks.on_child(lambda: process.set_title(*name, "child"))
+        server.jobs.count()
         if not server.draining:
             state.phase = READY
         return server.serve()
@@ -83,6 +86,7 @@ def main() -> int:
         return _refuse(str(error), error.__cause__)
     finally:
         private.stop()
+        _end_children(config)
 
 
 def _load(entry: str) -> application.WsgiApplication:
@@ -119,6 +123,26 @@ def _raise_descriptor_limit(connections: int) -> None:
 def _drain(server: Server) -> dict[str, Any]:
     server.drain("asked")
     return server.state.ready()
+
+
+def _end_orphans(config: settings.Settings, title: str) -> None:
+    """End what is left of a worker that was killed in this one's place."""
+    names = [settings.variable(field) for field in ("instance", "run_dir", "colour", "number")]
+    mark = {name: os.environ[name] for name in names if name in os.environ}
+    family.end_orphans(title, mark, config.children_timeout)
+
+
+def _end_children(config: settings.Settings) -> None:
+    """Do with the processes that the application has started as the setting says; the log names them."""
+    if config.children == "leave":
+        if left := family.others():
+            log.event("children_left", processes=[str(one) for one in left])
+        jobs.forget_processes()
+        return
+    ended, killed = family.end_group(config.children_timeout, jobs.ending_alone())
+    if ended or killed:
+        named = {"ended": [str(one) for one in ended], "killed": [str(one) for one in killed]}
+        log.event("children", **named, after_seconds=config.children_timeout)
 
 
 def _refuse(reason: str, cause: BaseException | None) -> int:

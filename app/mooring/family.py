@@ -1,0 +1,144 @@
+"""What a worker or companion leaves behind: the processes that its application has started.
+
+supervisord makes each of its children the leader of a process group, and a process that the application starts is in that
+group, unless it leaves it on purpose (setsid, a daemon). The rule, MOORING_CHILDREN:
+
+- ``end``: the leader ends its group as the last thing it does: SIGTERM, and SIGKILL for what is still there
+  MOORING_CHILDREN_TIMEOUT seconds later. Not before: in a drain, requests in flight may need their children. Where the
+  leader is killed, supervisord and the watchdog kill the group; and its successor ends what is left of it.
+- ``leave``: they live on.
+
+Every process of an instance, whoever started it, has MOORING_INSTANCE in its environment, by which
+
+    python -m mooring.family --instance NAME
+
+lists those that belong to no running worker, bootstrap or companion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mooring import process, settings
+
+LOOK = 0.02
+"""Seconds between two looks whether a process has ended."""
+
+
+@dataclass(frozen=True)
+class Relative:
+    """A process: its pid, its process group, and its command line for people."""
+
+    pid: int
+    group: int
+    command: str
+
+    def __str__(self) -> str:
+        """Return pid and command."""
+        return f"{self.pid} ({self.command})"
+
+
+def end_group(timeout: float, spared: Iterable[int] = ()) -> tuple[list[Relative], list[Relative]]:
+    """End all other processes of the group that this one leads; return those that ended, and those that were killed.
+
+    ``timeout`` is in seconds from SIGTERM to SIGKILL. ``spared``: pids that end by themselves when this process does. A
+    process that leads no group (started by hand, say) ends nothing.
+    """
+    if os.getpgrp() != os.getpid():
+        return [], []
+    return _end(lambda: [one for one in _members(os.getpid()) if one.pid not in spared], timeout)
+
+
+def end_orphans(title: str, mark: dict[str, str], timeout: float) -> tuple[list[Relative], list[Relative]]:
+    """End what a dead predecessor has left: see ``orphans``; ``timeout`` as of ``end_group``."""
+    return _end(lambda: orphans(title, mark), timeout)
+
+
+def others() -> list[Relative]:
+    """Return the other processes of the group that this one leads."""
+    return _members(os.getpid()) if os.getpgrp() == os.getpid() else []
+
+
+def orphans(title: str, mark: dict[str, str]) -> list[Relative]:
+    """Return the processes of a family whose group's leader has gone.
+
+    A program that was started is known by its environment, which has all of ``mark``; a forked child by its name, which
+    begins with ``title`` (to have a name, its parent has given up what /proc shows of its environment).
+    """
+    wanted = {f"{name}={value}".encode() for name, value in mark.items()}
+    found = []
+    for one in _processes():
+        if one.pid == os.getpid() or one.group == os.getpgrp() or Path(f"/proc/{one.group}").exists():
+            continue
+        try:
+            environ = Path(f"/proc/{one.pid}/environ").read_bytes().split(b"\0")
+        except OSError:  # another user's, or gone
+            continue
+        if one.command.startswith(title) or wanted.issubset(environ):
+            found.append(one)
+    return found
+
+
+def _end(look: Callable[[], list[Relative]], timeout: float) -> tuple[list[Relative], list[Relative]]:
+    found = look()
+    _signal(found, signal.SIGTERM)
+    deadline = time.monotonic() + timeout
+    left = found
+    while left and time.monotonic() < deadline:
+        time.sleep(LOOK)
+        left = look()
+    _signal(left, signal.SIGKILL)
+    killed = {one.pid for one in left}
+    return [one for one in found if one.pid not in killed], left
+
+
+def _signal(processes: Iterable[Relative], number: signal.Signals) -> None:
+    for one in processes:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.kill(one.pid, number)
+
+
+def _members(group: int) -> list[Relative]:
+    return [one for one in _processes() if one.group == group and one.pid != os.getpid()]
+
+
+def _processes() -> Iterator[Relative]:
+    """Go through all processes that have not ended: proc_pid_stat(5), fields state and pgrp."""
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdecimal():
+            continue
+        try:
+            stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+        except OSError:
+            continue
+        name, _, rest = stat.partition("(")[2].rpartition(")")
+        fields = rest.split()
+        if fields[0] not in "ZX":
+            text = command.decode("utf-8", "backslashreplace") or name
+            yield Relative(int(folder.name), int(fields[2]), text[:200])
+
+
+def main() -> int:
+    """Print what an instance has left, a line of JSON each."""
+    parser = argparse.ArgumentParser(
+        prog="mooring.family", description="List what an instance's dead processes left."
+    )
+    parser.add_argument("--instance", required=True, help="the instance's name")
+    instance = parser.parse_args().instance
+    for one in orphans(process.title_of(instance, ""), {settings.variable("instance"): instance}):
+        sys.stdout.write(json.dumps({"pid": one.pid, "command": one.command}) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
