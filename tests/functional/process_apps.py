@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import pty
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -281,6 +282,27 @@ def context(query: str) -> str:
 
 def arguments(_: str) -> str:
     return " ".join(ARGUMENTS)
+
+
+def names(_: str) -> str:
+    """Look names up, many at once, and tell what was found, and whether the worker's own thread did it."""
+    from mooring.worker import names as worker_names
+
+    assert set(GREENS.imap(socket.gethostbyname, ["localhost"] * 50)) == {"127.0.0.1"}
+    found = [
+        socket.getaddrinfo("127.1", 80, type=socket.SOCK_STREAM),
+        socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME),
+        socket.getnameinfo(("127.0.0.1", 80), socket.NI_NUMERICSERV)[1],
+        socket.gethostbyname("localhost"),
+    ]
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        socket.create_connection(("localhost", server.getsockname()[1])).close()
+    elsewhere = worker_names.in_thread(threading.get_native_id) != threading.get_native_id()
+    return json.dumps([found, elsewhere])
+
+
+def resolver(_: str) -> str:
+    return str(socket.getaddrinfo.__module__)
 
 
 def fails(_: str) -> str:

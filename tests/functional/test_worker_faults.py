@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import array
 import errno
+import fcntl
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
@@ -89,10 +93,40 @@ def test_a_log_that_nobody_reads_stops_nothing(make: Any, stream: str) -> None:
     if stream == "stderr":
         until(lambda: one.stats()["log_lines_dropped"] > 0, "what was dropped is counted")
     os.set_blocking(pipe.fileno(), False)
-    pipe.read()  # supervisord is back
+    said = pipe.read()  # supervisord is back
+
+    def told() -> bool:
+        nonlocal said
+        said += pipe.read() or b""
+        return b"\n[" in said and b" writes were dropped: nobody took them]\n" in said
+
+    until(told, "the log says so by itself")
     with one.client() as client:
         assert client.ask(page("logs?1")).body == b"logged"
-    assert b"writes were dropped: nobody took them]\n" in pipe.read()
+    pipe.close()
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_reader_that_takes_all_gets_all(make: Any, stream: str) -> None:
+    """A pipe holds 64 KiB: what an application prints at once is waited for, as long as it is taken."""
+    one = make("worker_apps:site").start(**{stream: subprocess.PIPE})
+    pipe = getattr(one.process, stream)
+    with one.client() as client:
+        client.send(page("prints?3000"))
+        said = b""
+        while not said.endswith(b"the end\n"):
+            room = array.array("i", [0])
+            fcntl.ioctl(pipe.fileno(), termios.FIONREAD, room)
+            if room[0] > 60_000 or len(said) > 300_000:  # it is full, and the worker waits
+                said += os.read(pipe.fileno(), 65536)
+            else:
+                select.select([], [], [], 0.001)
+        answer = client.answer()
+        assert answer is not None
+        assert answer.body == b"printed"
+    lines = said.decode().splitlines()
+    assert lines[:3000] == [f"line {number} {'x' * 100}" for number in range(3000)]
+    assert lines[3000:] == ["y" * 100_000, "the end"]
     pipe.close()
 
 

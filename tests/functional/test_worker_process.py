@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,3 +171,18 @@ def test_each_request_starts_from_the_context_of_the_import(one: Worker) -> None
 
 def test_the_application_finds_no_argument_of_the_workers(one: Worker) -> None:
     assert ask(one, "arguments") == "mooring"
+
+
+def test_names_are_found_as_libc_finds_them_and_nobody_waits(one: Worker) -> None:
+    found = [
+        socket.getaddrinfo("127.1", 80, type=socket.SOCK_STREAM),
+        socket.getaddrinfo("localhost", 80, type=socket.SOCK_STREAM, flags=socket.AI_CANONNAME),
+        "80",
+        socket.gethostbyname("localhost"),
+    ]
+    assert json.loads(ask(one, "names")) == json.loads(json.dumps([found, True]))
+
+
+def test_eventlets_own_resolver_can_be_turned_on(make: Any) -> None:
+    one = make("process_apps:make_django()").start(env={"EVENTLET_NO_GREENDNS": "no"})
+    assert ask(one, "resolver") == "eventlet.support.greendns"

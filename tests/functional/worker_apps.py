@@ -401,6 +401,17 @@ def logs(environ: Environ, start_response: Any) -> list[bytes]:
     return [b"logged"]
 
 
+def prints(environ: Environ, start_response: Any) -> list[bytes]:
+    """Print many lines and a long one, to both streams."""
+    for stream in (sys.stdout, sys.stderr):
+        for number in range(int(environ["QUERY_STRING"])):
+            print(f"line {number} {'x' * 100}", file=stream)
+        print("y" * 100_000, file=stream)
+        print("the end", file=stream)
+    start_response("200 OK", [TEXT])
+    return [b"printed"]
+
+
 hoard: list[Any] = []
 
 

@@ -19,6 +19,7 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
 - A socket that systemd passed (sd_listen_fds(3)) is adopted by the group whose URL it matches, and kept for
   good.
 - Nobody sets the clock by which processes are started and stopped: `clock`.
+- What an application has printed can be read by `supervisorctl tail`, control characters and all: `readable`.
 - A control socket whose file has been removed is made again: `control_socket`.
 - A process that has ended is started again in the same turn of supervisord's loop; stock supervisord first waits for
   the next event, a second at most, in which an instance has a worker less.
@@ -28,7 +29,7 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
   handlers until execve(2): they only note the signal, which is lost, and the process runs until stopwaitsecs.
 
 Supervisord reads its configuration, imports this module when it finds the section above, and only then
-makes the groups: so the import installs the eight changes below. They work with supervisor 4.2.5 and 4.3.0.
+makes the groups: so the import installs the changes below. They work with supervisor 4.2.5 and 4.3.0.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ import signal
 import sys
 from typing import Any
 
-from supervisor import events, process, rpcinterface
+from supervisor import events, options, process, rpcinterface, xmlrpc
 from supervisor.options import FastCGIGroupConfig, ServerOptions
 from supervisor.poller import PollPoller
 from supervisor.process import FastCGIProcessGroup
@@ -48,7 +49,7 @@ from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
 from mooring import target
-from mooring.plugin import control_socket
+from mooring.plugin import control_socket, readable
 from mooring.plugin.clock import SteadyTime
 from mooring.plugin.endpoints import parse_endpoint
 from mooring.plugin.sockets import RefusedError, SharedSockets
@@ -138,6 +139,8 @@ def _install() -> None:
             for group in list(supervisord.process_groups.values()):
                 group.transition()
 
+    rpcinterface.as_string = options.as_string = readable.text_of
+    xmlrpc.xmlrpc_marshal = functools.partial(readable.marshal, xmlrpc.xmlrpc_marshal)
     steady = SteadyTime()
     timed: tuple[Any, ...] = (process, rpcinterface, sys.modules[supervisor_class.__module__])
     for module in timed:

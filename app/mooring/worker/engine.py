@@ -7,17 +7,20 @@ and ``select``: their calls never switch green threads behind its back; it waits
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from typing import Any
 
 with warnings.catch_warnings():
     # Eventlet announces its maintenance mode at each import. We know; other warnings stay.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated\.", category=Warning)
+    # Host names are libc's (mooring.worker.names), unless the application's environment says no here
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
     import eventlet
 
 from eventlet import hubs, patcher
 
-from mooring.worker import forked_hub, processes
+from mooring.worker import forked_hub, names, processes
 from mooring.worker import hub as hub_class
 
 raw_socket: Any = patcher.original("socket")
@@ -36,6 +39,8 @@ def install() -> None:
     eventlet.monkey_patch()
     forked_hub.watch(hubs.get_hub())
     processes.install()
+    if "eventlet.support.greendns" not in sys.modules:
+        names.install()
 
 
 def accept(listener: Any, family: int) -> tuple[Any, Any]:

@@ -1,8 +1,9 @@
-"""Standard output and standard error that never stop the worker.
+"""Standard output and standard error that do not stop the worker.
 
-Both are pipes to supervisord. If it stalls, a pipe fills; if its disk is full, a file refuses: a plain write would
-then stop the hub, and with it every client. Here a write that cannot go on is dropped and counted, and the first
-line that gets through again says how many are missing.
+Both are pipes to supervisord. A pipe holds 64 KiB, so an application that prints much at once waits for its reader, as it
+would anywhere, and loses nothing. A reader that takes nothing for PATIENCE (a supervisord that stalls) is not waited for
+again until it has taken something: what cannot be written is dropped and counted, and the log says how much as soon as
+there is room again. If the disk below is full, nothing is waited for at all.
 
 A pipe's descriptor is asked by poll(2) before each write instead of being made non-blocking: that flag would be
 shared with every process that holds the same pipe. A pipe that polls as writable takes PIPE_BUF bytes at once.
@@ -15,15 +16,25 @@ import json
 import sys
 import time
 import traceback
+from _thread import get_ident
 from typing import Any
 
+from mooring.worker import engine
 from mooring.worker.engine import raw_os, raw_select
 
 PIPE_BUF = 4096
+NEWLINE = ord("\n")
+
+
+PATIENCE = 500
+"""Milliseconds for which one write waits for a reader that has taken all before."""
+
+TELL_AFTER = 0.25
+"""Seconds between two looks whether the log has room for what has to be told of it."""
 
 
 class SteadyStream(io.RawIOBase):
-    """A descriptor to write to; what cannot be written at once is dropped and counted rather than waited for."""
+    """A descriptor to write to; what its reader does not take in time is dropped and counted."""
 
     def __init__(self, descriptor: int) -> None:
         super().__init__()
@@ -31,6 +42,9 @@ class SteadyStream(io.RawIOBase):
         self._poll = raw_select.poll()
         self._poll.register(descriptor, raw_select.POLLOUT)
         self._missing = 0
+        self._stalls = False
+        self._within_line = False
+        self._thread = get_ident()
         self.dropped = 0
 
     def fileno(self) -> int:
@@ -46,26 +60,53 @@ class SteadyStream(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
-        """Write at once or not at all (more than PIPE_BUF bytes may be cut); never block, never raise."""
+        """Write, waiting for a reader that takes it; never for another one, and never raise."""
         size = len(data)
-        if self._missing and size:
-            data = b"[%d writes were dropped: nobody took them]\n" % self._missing + bytes(data)
-        view = memoryview(data)
-        while view:
-            try:
-                written = raw_os.write(self._descriptor, view[:PIPE_BUF]) if self._may_write() else 0
-            except OSError:  # the disk is full, or the reader is gone: nobody is left to be told
-                written = 0
-            if not written:
-                self._missing += 1
-                self.dropped += 1
-                break
-            self._missing = 0
-            view = view[written:]
+        if not self._missing or self._tell():
+            view = memoryview(data)
+            while view and (written := self._write_some(view)):
+                view = view[written:]
+            if not view:
+                return size
+        self._drop()
         return size
 
-    def _may_write(self) -> bool:
-        return any(events & raw_select.POLLOUT for _, events in self._poll.poll(0))
+    def _write_some(self, view: Any) -> int:
+        """Write what goes at once; 0 if nothing does."""
+        may_write = self._may_write(0) or (not self._stalls and self._may_write(PATIENCE))
+        self._stalls = not may_write
+        if not may_write:
+            return 0
+        try:
+            written: int = raw_os.write(self._descriptor, view[:PIPE_BUF])
+        except OSError:  # the disk is full, or the reader is gone: nobody is left to be told
+            return 0
+        self._within_line = view[written - 1] != NEWLINE
+        return written
+
+    def _drop(self) -> None:
+        self._missing += 1
+        self.dropped += 1
+        if self._missing == 1 and get_ident() == self._thread:
+            self._look_again()
+
+    def _look_again(self) -> None:
+        engine.hub().schedule_call_global(TELL_AFTER, self._tell_or_wait)
+
+    def _tell_or_wait(self) -> None:
+        if self._missing and not self._tell():
+            self._look_again()
+
+    def _tell(self) -> bool:
+        """Say how many writes are missing, if there is room now; return whether it is said."""
+        told = b"[%d writes were dropped: nobody took them]\n" % self._missing
+        if not self._may_write(0) or not self._write_some(b"\n" + told if self._within_line else told):
+            return False
+        self._missing = 0
+        return True
+
+    def _may_write(self, milliseconds: int) -> bool:
+        return any(events & raw_select.POLLOUT for _, events in self._poll.poll(milliseconds))
 
 
 def install() -> SteadyStream:
