@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import multiprocessing
 import os
@@ -309,11 +310,86 @@ def fails(_: str) -> str:
     return str(1 // 0)
 
 
+async def _async_wait(seconds: float = 0.3) -> str:
+    waiting = asyncio.create_task(asyncio.sleep(seconds, "slept"))
+    in_thread = await asyncio.to_thread(threading.get_ident)
+    assert in_thread
+    return await waiting
+
+
+def runs_a_loop(_: str) -> str:
+    return asyncio.run(_async_wait())
+
+
+def blocks_within_a_loop(_: str) -> str:
+    """Wait for something that is not the loop's: the loop stands, and nobody else does."""
+
+    async def block() -> str:
+        time.sleep(0.2)
+        return await _async_wait(0.01)
+
+    return asyncio.run(block())
+
+
+def has_no_loop(_: str) -> str:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return "none"
+    return "another's loop"
+
+
 PAGES: dict[str, Callable[[str], str]] = {
     name: page
     for name, page in list(globals().items())
     if isinstance(page, types.FunctionType) and page.__module__ == __name__ and not name.startswith("_")
 }
+
+
+def make_django_async() -> Any:
+    """Views of Django's that are asynchronous, and a database that only synchronous ones may use."""
+    app = make_django(
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}, USE_TZ=True
+    )
+    from asgiref.sync import async_to_sync, sync_to_async
+    from django.conf import settings
+    from django.db import connection
+    from django.http import HttpRequest, HttpResponse
+    from django.urls import path
+
+    def query() -> str:
+        with connection.cursor() as cursor:
+            time.sleep(0.05)
+            return str(cursor.execute("select 42").fetchone()[0])
+
+    def root(_: HttpRequest) -> HttpResponse:
+        return HttpResponse("root")
+
+    async def view(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(await _async_wait())
+
+    async def with_sync(_: HttpRequest) -> HttpResponse:
+        first = await sync_to_async(query)()
+        return HttpResponse(first + await sync_to_async(query, thread_sensitive=False)())
+
+    async def reads(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(request.body)
+
+    def bridged(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(async_to_sync(_async_wait)())
+
+    def database(_: HttpRequest) -> HttpResponse:
+        return HttpResponse(query())
+
+    def gathers(_: HttpRequest) -> HttpResponse:
+        async def all_of() -> list[str]:
+            return await asyncio.gather(*(_async_wait(0.1) for _ in range(5)))
+
+        return HttpResponse(" ".join(asyncio.run(all_of())))
+
+    views = (view, with_sync, reads, bridged, database, gathers)
+    settings.ROOT_URLCONF.urlpatterns = [path("", root), *(path(each.__name__, each) for each in views)]
+    return app
 
 
 def make_django(**more: Any) -> Any:

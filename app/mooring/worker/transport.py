@@ -16,6 +16,7 @@ from greenlet import getcurrent
 from mooring.worker import engine
 from mooring.worker.deadlines import NEVER, Deadlines, Pace
 from mooring.worker.grammar import RefusedError
+from mooring.worker.hub import running_loop
 
 CHUNK = 65536
 """Bytes that one read takes at most."""
@@ -246,7 +247,7 @@ class Transport:
         hub = self._hub
         try:
             # Hub.switch also adopts greenlets that an application has made by itself, which ours and Eventlet's need not
-            if waiter.parent is hub.greenlet:
+            if waiter.parent is hub.greenlet and running_loop() is None:
                 hub.greenlet.switch()
             else:
                 hub.switch()
