@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
 import pty
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -308,6 +310,24 @@ def resolver(_: str) -> str:
 
 def fails(_: str) -> str:
     return str(1 // 0)
+
+
+def holds_a_lock(query: str) -> str:
+    with contextlib.closing(sqlite3.connect(query, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        released.wait()
+        database.execute("COMMIT")
+    return "held"
+
+
+def wants_the_lock(query: str) -> str:
+    """Wait in C for what another green thread of this process holds, which cannot go on meanwhile."""
+    with contextlib.closing(sqlite3.connect(query, isolation_level=None, timeout=5)) as database:
+        try:
+            database.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            return str(error)
+        return "had it"
 
 
 async def _async_wait(seconds: float = 0.3) -> str:

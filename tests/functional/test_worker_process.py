@@ -186,3 +186,18 @@ def test_names_are_found_as_libc_finds_them_and_nobody_waits(one: Worker) -> Non
 def test_eventlets_own_resolver_can_be_turned_on(make: Any) -> None:
     one = make("process_apps:make_django()").start(env={"EVENTLET_NO_GREENDNS": "no"})
     assert ask(one, "resolver") == "eventlet.support.greendns"
+
+
+def test_two_requests_that_block_each_other_are_both_named(one: Worker, tmp_path: Path) -> None:
+    with one.client() as holding, one.client() as wanting:
+        holding.send(page(f"holds_a_lock?{tmp_path}/db"))
+        until(lambda: one.stats()["requests"] == 1, "the lock is held")
+        assert wanting.ask(page(f"wants_the_lock?{tmp_path}/db")).body == b"database is locked"
+        assert ask(one, "release") == "released"
+        answer = holding.answer()
+        assert answer is not None
+        assert answer.body == b"held"
+    blocked, _, holder = one.words().partition("Another request in flight")
+    assert '"event": "blocked"' in blocked
+    assert "in wants_the_lock: " in blocked
+    assert "in holds_a_lock: " in holder

@@ -49,6 +49,7 @@ class Connection:
         "_settings",
         "_started",
         "phase",
+        "thread",
         "transport",
     )
 
@@ -66,11 +67,13 @@ class Connection:
         self._body: Body | None = None
         self._environ: dict[str, Any] = {}
         self.transport = transport
+        self.thread: Any = None
         self.phase = SILENT
 
     def run(self) -> None:
         """Serve until either side closes; never raises."""
         counters = self._server.state.counters
+        self.thread = getcurrent()
         try:
             self._open()
             while self._serve_one():

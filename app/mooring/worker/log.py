@@ -124,9 +124,13 @@ def _text(stream: SteadyStream) -> io.TextIOWrapper:
 
 def event(what: str, **fields: Any) -> None:
     """Write one line of JSON. Its strings are escaped by JSON, so that nobody can forge a line."""
+    sys.stderr.write(_line(what, fields))
+
+
+def _line(what: str, fields: dict[str, Any]) -> str:
     moment = time.time()
     stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(moment)) + f".{int(moment % 1 * 1000):03d}Z"
-    sys.stderr.write(json.dumps({"time": stamp, "event": what, **fields}, default=str) + "\n")
+    return json.dumps({"time": stamp, "event": what, **fields}, default=str) + "\n"
 
 
 def failure(where: str, error: BaseException, **fields: Any) -> None:
@@ -142,6 +146,17 @@ def failure(where: str, error: BaseException, **fields: Any) -> None:
 
 def _escaped(text: str) -> str:
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+
+
+def from_a_thread(what: str, lines: list[str], **fields: Any) -> None:
+    """Write an event and lines below it, from a real thread, past the streams: they are the hub's."""
+    text = _line(what, fields) + "".join("  | " + _escaped(line) + "\n" for line in lines)
+    data = memoryview(text.encode("utf-8", "backslashreplace"))
+    try:
+        while data:
+            data = data[raw_os.write(2, data) :]
+    except OSError:  # nobody is left to be told
+        return
 
 
 def words(text: str) -> None:

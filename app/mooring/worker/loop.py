@@ -20,10 +20,11 @@ from eventlet.event import Event
 from mooring.worker import engine, forks, log, proxy_protocol
 from mooring.worker.application import WsgiApplication
 from mooring.worker.balance import Balance
-from mooring.worker.connection import Connection
+from mooring.worker.connection import BUSY, Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
 from mooring.worker.jobs import Jobs
+from mooring.worker.stalls import Stalls
 from mooring.worker.state import DRAINING, State
 from mooring.worker.threads import Threads
 from mooring.worker.transport import Transport
@@ -86,6 +87,9 @@ class Server:
         self._deadlines = Deadlines(self._connections)
         self._done = Event()
         self._hub = engine.hub()
+        self._stalls = Stalls(
+            lambda: [one.thread for one in list(self._connections.values()) if one.phase == BUSY]
+        )
         self._threads = Threads()
         self._last_request = 0
         forks.on_child(self._forsake)
@@ -259,6 +263,8 @@ class Server:
 
     def count_request(self) -> None:
         """Count a request; the last one before recycling starts the drain."""
+        if self._stalls.sleeps:
+            self._stalls.wake()
         counters = self.state.counters
         counters.requests += 1
         if counters.requests == self._last_request:
