@@ -60,7 +60,7 @@ def end_group(timeout: float, spared: Iterable[int] = ()) -> tuple[list[Relative
 
 def end_orphans(title: str, mark: dict[str, str], timeout: float) -> tuple[list[Relative], list[Relative]]:
     """End what a dead predecessor has left: see ``orphans``; ``timeout`` as of ``end_group``."""
-    return _end(lambda: orphans(title, mark), timeout)
+    return _end(lambda: orphans(title, mark, Path.cwd()), timeout)
 
 
 def others() -> list[Relative]:
@@ -68,11 +68,12 @@ def others() -> list[Relative]:
     return _members(os.getpid()) if os.getpgrp() == os.getpid() else []
 
 
-def orphans(title: str, mark: dict[str, str]) -> list[Relative]:
+def orphans(title: str, mark: dict[str, str], here: Path | None = None) -> list[Relative]:
     """Return the processes of a family whose group's leader has gone.
 
     A program that was started is known by its environment, which has all of ``mark``; a forked child by its name, which
-    begins with ``title`` (to have a name, its parent has given up what /proc shows of its environment).
+    begins with ``title`` (to have a name, its parent has given up what /proc shows of its environment), and by its
+    folder if ``here`` is given: another installation on this host may have an instance of the same name.
     """
     wanted = {f"{name}={value}".encode() for name, value in mark.items()}
     found = []
@@ -81,11 +82,17 @@ def orphans(title: str, mark: dict[str, str]) -> list[Relative]:
             continue
         try:
             environ = Path(f"/proc/{one.pid}/environ").read_bytes().split(b"\0")
+            is_here = here is None or _home(Path(f"/proc/{one.pid}/cwd").readlink()) == _home(here)
         except OSError:  # another user's, or gone
             continue
-        if one.command.startswith(title) or wanted.issubset(environ):
+        if (is_here and one.command.startswith(title)) or wanted.issubset(environ):
             found.append(one)
     return found
+
+
+def _home(folder: Path) -> Path:
+    """Return what a process's folder has in common with that of its successor, which may be of another release."""
+    return folder.parent if folder.parent.name == "releases" else folder
 
 
 def _end(look: Callable[[], list[Relative]], timeout: float) -> tuple[list[Relative], list[Relative]]:
