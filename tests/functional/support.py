@@ -29,7 +29,7 @@ from support.ports import free_port  # noqa: F401 - the tests take it from here
 
 ROOT = Path(__file__).parents[2]
 ACCEPTOR = Path(__file__).with_name("acceptor.py")
-DEADLINE = 30.0  # seconds; generous, as the machine may be busy
+DEADLINE = 60.0  # seconds; generous, as the machine may be busy
 
 Result = TypeVar("Result")
 

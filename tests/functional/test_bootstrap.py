@@ -11,7 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, ask, free_port, listening, socket_inode, until
+from functional.support import (
+    DEADLINE,
+    Supervisord,
+    Visitors,
+    alive,
+    ask,
+    free_port,
+    listening,
+    socket_inode,
+    until,
+)
 from functional.support_instance import APPLICATIONS, Instance
 from mooring import private
 
@@ -60,7 +70,7 @@ def test_it_holds_the_socket_and_accepts_nobody(instance: Instance) -> None:
         with pytest.raises(TimeoutError):
             client.recv(1)
         instance.server.ctl("start", "api-blue:*")
-        client.settimeout(30)
+        client.settimeout(DEADLINE)
         assert client.recv(100).startswith(b"HTTP/1.")
 
 
