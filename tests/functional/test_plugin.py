@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, ask, free_port, listening, until
+from functional.support import DEADLINE, Supervisord, Visitors, ask, free_port, listening, until
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_stopped_workers_leave_connections_waiting(blue: Supervisord, port: int)
     with socket.create_connection(("127.0.0.1", port)) as client:
         client.sendall(b"GET / HTTP/1.0\r\n\r\n")
         blue.ctl("start", "api-blue:*")
-        client.settimeout(30)
+        client.settimeout(DEADLINE)
         assert client.recv(100).startswith(b"HTTP/1.0 200")
 
 
