@@ -14,39 +14,59 @@ import argparse
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mooring import integrity
+from mooring import integrity, live
+from mooring.files import WrongFileError
+from mooring.live import NOTHING, Live
 
 
 class NoInstanceError(Exception):
     """The folder is no instance's home; the message says what is missing."""
 
 
-def live(home: Path) -> dict[str, str]:
-    """Read live.json: the live colour and release, and the release before it. NoInstanceError without one."""
+def known_live(home: Path) -> Live:
+    """Read which releases are live and were live before. NoInstanceError when the state file cannot tell."""
     try:
-        return dict(json.loads((home / "live.json").read_text()))
-    except FileNotFoundError:
+        return live.read(home)
+    except WrongFileError as error:
         raise NoInstanceError(
-            f"{home} has no live.json: nothing has been deployed there, or it is not an instance's folder"
-        ) from None
+            f"{error}. Nothing has been deployed in {home}, or a deploy must write it again"
+        ) from error
 
 
 def releases(home: Path) -> list[dict[str, Any]]:
-    """List the complete releases, the newest first, each with what went into it and what it is now."""
-    state = live(home)
-    found = []
-    for manifest in (home / "releases").glob("*/release.json"):
-        release = manifest.parent.name
-        role = {state["release"]: "live", state["previous"]: "previous"}.get(release, "")
-        if role or integrity.is_complete(manifest.parent):
-            built = manifest.stat().st_mtime
-            found.append(
-                {"release": release, "role": role, "built": built, **json.loads(manifest.read_text())}
-            )
+    """List the complete releases, the newest first, each with what went into it and what it is now.
+
+    A release.json that is wrong is told in the place of what it should hold. NoInstanceError where there are no releases.
+    """
+    try:
+        state = live.read(home)
+    except WrongFileError as error:
+        if not (home / "releases").is_dir():
+            raise NoInstanceError(f"{error}: nothing has been deployed in {home}") from error
+        state = NOTHING
+    roles = {state.previous: "previous", state.release: "live"}
+    found = [
+        {
+            "release": manifest.parent.name,
+            "role": roles.get(manifest.parent.name, ""),
+            "built": manifest.lstat().st_mtime,
+            **_manifest(home, manifest.parent.name),
+        }
+        for manifest in (home / "releases").glob("*/release.json")
+        if manifest.parent.name in roles or integrity.is_complete(manifest.parent)
+    ]
     return sorted(found, key=lambda each: each["built"], reverse=True)
+
+
+def _manifest(home: Path, release: str) -> dict[str, Any]:
+    try:
+        return live.manifest(home, release)
+    except WrongFileError as error:
+        return {"framework": "damaged", "workers": 0, "url": str(error)}
 
 
 def prune(home: Path, keep: int) -> list[str]:
@@ -54,6 +74,7 @@ def prune(home: Path, keep: int) -> list[str]:
 
     Returns the paths that were removed, relative to `home`. A half-built release (no release.json) is removed as well.
     """
+    known_live(home)
     known = releases(home)
     protected = [each["release"] for each in known if each["role"]]
     others = [each["release"] for each in known if not each["role"]]
@@ -65,12 +86,9 @@ def restore(home: Path, previous: str, known: set[str]) -> list[str]:
 
     To be called under the instance's lock. The live release stays in any case.
     """
-    state = {**live(home), "previous": previous}
-    draft = home / "live.json.partial"
-    draft.write_text(json.dumps(state, indent=4) + "\n")
-    draft.chmod(0o644)
-    draft.rename(home / "live.json")
-    return _remove_all_but(home, {*known, state["release"], previous})
+    state = replace(known_live(home), previous=previous)
+    live.write(home, state)
+    return _remove_all_but(home, {*known, state.release, previous})
 
 
 def _remove_all_but(home: Path, kept: set[str]) -> list[str]:

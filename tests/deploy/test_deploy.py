@@ -106,7 +106,7 @@ def test_a_broken_release_is_refused_with_its_own_last_words(site: Site, broken:
     before, live = site.pids(), site.live()
     output = site.refused(app_environment={"GREETER_BREAK": broken})
     assert words in output
-    assert f"Release {live['release']} ({live['colour']}) has never stopped serving." in output
+    assert f"What serves now: release {live['release']} ({live['colour']}): " in output
     assert site.ask() == (200, "hello")
     assert (site.pids(), site.live()) == (before, live)
     assert not (site.home / "lock").is_symlink()
@@ -238,7 +238,7 @@ def test_a_companion_that_does_not_stay_up_is_told(site: Site) -> None:
     companions = {"clerk": "json.tool --no-such-option"}
     try:
         output = site.refused(companions=companions)
-        assert f"Release {site.live()['release']} is live and serves all the same" in output
+        assert f"What serves now: release {site.live()['release']} (" in output
         assert "last words of greeter-clerk" in output
         assert "unrecognized arguments: --no-such-option" in output
         assert site.ask() == (200, "hello")

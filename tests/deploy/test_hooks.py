@@ -63,7 +63,7 @@ def test_a_hook_that_fails_before_stops_before_the_change_by_name(site: Site) ->
         app_environment={"GREETING": "never"},
     )
     assert "The hook migrate (before the switch) has failed on localhost: no such table" in output
-    assert f"Release {live['release']} has never stopped serving: nothing was switched." in output
+    assert f"What serves now: release {live['release']} ({live['colour']}): " in output
     assert "The roll has ended early. failed: localhost" in output
     assert (site.live(), site.pids()) == (live, pids)
     assert not (site.home / "lock").is_symlink()
@@ -77,7 +77,7 @@ def test_a_hook_that_fails_after_says_that_the_new_release_serves(site: Site) ->
         app_environment={"GREETING": "good evening"},
     )
     assert "The hook announce (after the switch) has failed on localhost (run on the controller)" in output
-    assert f"Release {site.live()['release']} is live and serves all the same." in output
+    assert f"What serves now: release {site.live()['release']} (" in output
     assert site.ask() == (200, "good evening")
     site.deploy()
 

@@ -19,7 +19,7 @@ ROUNDS = 20
 WHOLE = int(os.environ.get("FAULTS_WHOLE_DEPLOYS", "1"))
 """Pairs of whole deploys; the race for the lock itself is run ROUNDS times."""
 FOLDER = Path(__file__).parent
-HAS_THE_LOCK = "TASK [instance : Keep what is live]"
+HAS_THE_LOCK = "TASK [instance : Remember that the lock is taken]"
 
 
 def test_of_two_deploys_at_once_exactly_one_goes_on(stage: Stage) -> None:

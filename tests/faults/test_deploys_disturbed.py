@@ -86,7 +86,7 @@ def test_new_workers_killed_at_the_gate_are_refused_and_the_old_ones_serve_on(st
         status, output = _end(process, output)
         assert status == 2, output
         assert "is refused: Wait at the gate until every new worker is ready" in output
-        assert f"Release {live['release']} ({live['colour']}) has never stopped serving." in output
+        assert f"What serves now: release {live['release']} ({live['colour']}): " in output
     assert (stage.pids(), stage.live()) == (before, live)
     stage.deploy()
     assert_not_mixed(stage)

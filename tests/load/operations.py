@@ -76,7 +76,7 @@ def refused(how: str, words: str, gate_timeout: int = 30) -> Callable[[Stage], N
         environment = {**stage.knobs["app_environment"], "LOAD_BREAK": how}
         output = stage.refused(app_environment=environment, gate_timeout=gate_timeout)
         assert words in output
-        assert f"Release {live['release']} ({live['colour']}) has never stopped serving." in output
+        assert f"What serves now: release {live['release']} ({live['colour']}): " in output
         assert (stage.pids(), stage.live()) == (before, live)
 
     return refuse

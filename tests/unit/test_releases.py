@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import releases
+from mooring import live, releases
 
 
 @pytest.fixture
@@ -18,7 +18,7 @@ def home(tmp_path: Path) -> Path:
         environment = tmp_path / "venvs" / f"v{number // 2}"
         environment.mkdir(parents=True, exist_ok=True)
         (folder / "venv").symlink_to(f"../../venvs/{environment.name}")
-        (folder / "release.json").write_text(json.dumps({"workers": number}))
+        (folder / "release.json").write_text(json.dumps({"instance": "api", "workers": number + 1}))
         os.utime(folder / "release.json", (number, number))
     (tmp_path / "live.json").write_text(json.dumps({"colour": "blue", "release": "r1", "previous": "r0"}))
     return tmp_path
@@ -58,14 +58,14 @@ def test_a_half_built_release_goes(home: Path) -> None:
 
 def test_list_tells_what_each_is(home: Path) -> None:
     assert [(each["release"], each["role"], each["workers"]) for each in releases.releases(home)][-2:] == [
-        ("r1", "live", 1),
-        ("r0", "previous", 0),
+        ("r1", "live", 2),
+        ("r0", "previous", 1),
     ]
 
 
 def test_a_folder_that_is_no_instance_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert releases.main(["list", "--home", str(tmp_path)]) == 1
-    assert "no live.json" in capsys.readouterr().err
+    assert "live.json is missing: nothing has been deployed in" in capsys.readouterr().err
 
 
 def test_what_a_proof_has_built_goes_and_the_release_before_is_again_what_it_was(
@@ -80,11 +80,11 @@ def test_what_a_proof_has_built_goes_and_the_release_before_is_again_what_it_was
         "releases/r5",
         "venvs/v2",
     ]
-    assert releases.live(home) == {"colour": "green", "release": "r1", "previous": "r0"}
+    assert live.read(home) == live.Live("green", "r1", "r0")
     assert (home / "live.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_live_release_stays_though_nobody_knows_it(home: Path) -> None:
     releases.restore(home, "", set())
     assert names(home, "releases") == ["r1"]
-    assert releases.live(home)["previous"] == ""
+    assert live.read(home).previous == ""

@@ -9,10 +9,13 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from mooring.control import checkfile, gate, restart, settle, status, update
+from mooring.control import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
 from mooring.control.alone import alone
 from mooring.control.errors import ControlError
+from mooring.control.host import Instance
+from mooring.control.lastwords import Marks
 from mooring.control.server import Server
+from mooring.live import COLOURS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -48,48 +51,89 @@ def _alone(given: argparse.Namespace) -> AbstractContextManager[None]:
     return alone(Path(given.run_dir), _progress) if given.run_dir else nullcontext()
 
 
+def _instance(given: argparse.Namespace) -> Instance:
+    return Instance(given.instance, given.home, given.conf_dir, _server(given))
+
+
 def _update(given: argparse.Namespace) -> tuple[Any, str]:
     with _alone(given):
-        done = update.update(_server(given), given.groups, given.timeout, _progress)
+        done = update.update(_server(given), given.groups, given.timeout, _progress, fresh=given.fresh)
     return done, "done" if done["changed"] else "nothing to do"
 
 
 def _gate(given: argparse.Namespace) -> tuple[Any, str]:
     group = f"{given.instance}-{given.colour}"
-    expected = gate.Expected(group, given.release, given.workers)
+    expected = gate.Expected(group, given.release, given.workers, marks=given.marks)
     ready = gate.gate(_server(given), _run_dir(given), expected, given.timeout, _progress)
     pids = {process.full_name: process.pid for process in ready}
     return {"ready": len(pids), "pids": pids}, f"{len(pids)} of {given.workers} workers of {group} are ready"
 
 
+def _plan(given: argparse.Namespace) -> tuple[Any, str]:
+    with _alone(given) if given.repair else nullcontext():
+        done = switch.plan(_instance(given), given.release, given.timeout, repairs=given.repair)
+    return done, "\n".join([*done["notes"], done["serving"], done["switch"]])
+
+
+def _put(given: argparse.Namespace) -> tuple[Any, str]:
+    with _alone(given):
+        done = switch.install(_instance(given), given.release, given.part)
+    return done, "done" if done["changed"] else "nothing to do"
+
+
+def _name_live(given: argparse.Namespace) -> tuple[Any, str]:
+    with _alone(given):
+        done = switch.name(_instance(given), given.release, given.colour, given.damaged)
+    return done, f"{done['colour']} of release {done['release']} is live"
+
+
+def _take_back(given: argparse.Namespace) -> tuple[Any, str]:
+    with _alone(given):
+        done = switch.take_back(_instance(given), given.colour, given.timeout, _progress)
+    return done, "\n".join([*done["problems"], done["serving"]])
+
+
+def _serving(given: argparse.Namespace) -> tuple[Any, str]:
+    said = survey.serving(_instance(given))
+    return {"serving": said}, said
+
+
+def _verify(given: argparse.Namespace) -> tuple[Any, str]:
+    done = verify.verify(_instance(given), given.timeout, _progress)
+    return done, f"{done['live']['colour']} serves release {done['live']['release']}"
+
+
 def _restart(given: argparse.Namespace) -> tuple[Any, str]:
     timeouts = (given.timeout, given.drain_timeout)
     with _alone(given):
-        done = restart.restart(_server(given), _run_dir(given), given.instance, timeouts, _progress)
+        done = restart.restart(_instance(given), timeouts, _progress)
     return {"restarted": done}, f"{len(done)} workers restarted"
 
 
 def _status(given: argparse.Namespace) -> tuple[Any, str]:
-    found = status.status(_server(given), _run_dir(given), given.instance)
+    if given.home and given.conf_dir:
+        found = status.whole_status(_instance(given))
+    else:
+        found = status.status(_server(given), _run_dir(given), given.instance)
     return found, status.as_text(found)
 
 
-def _settle(given: argparse.Namespace) -> tuple[Any, str]:
+def _reconcile(given: argparse.Namespace) -> tuple[Any, str]:
     timeouts = (given.timeout, given.drain_timeout)
     with _alone(given):
-        done = settle.settle(_server(given), given.home, given.conf_dir, timeouts, _progress)
+        done = reconcile.reconcile(_instance(given), given.release, timeouts, _progress)
     return done, f"{done['live']['colour']} serves release {done['live']['release']}"
 
 
 def _clear(given: argparse.Namespace) -> tuple[Any, str]:
     with _alone(given):
-        done = settle.clear(_server(given), given.instance, given.conf_dir, given.timeout, _progress)
+        done = reconcile.clear(_instance(given), given.timeout, _progress)
     return done, "removed " + (", ".join(done["removed"]) or "nothing")
 
 
 def _wait_process(given: argparse.Namespace) -> tuple[Any, str]:
     run_dir = given.run_dir and Path(given.run_dir)
-    process = gate.wait_process(_server(given), run_dir, given.name, given.timeout, _progress)
+    process = gate.wait_process(_server(given), run_dir, given.name, given.timeout, _progress, given.marks)
     return {"name": process.full_name, "pid": process.pid}, f"{process.full_name} runs (pid {process.pid})"
 
 
@@ -114,10 +158,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--json", action="store_true", help="print the result as JSON (progress goes to stderr)"
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add = _Commands(parser.add_subparsers(required=True, metavar="COMMAND"))
+    _instance_commands(add)
+    _process_commands(add)
+    return parser
 
-    def command(name: str, run: Any, about: str, timeout: float | None = 60) -> argparse.ArgumentParser:
-        one = commands.add_parser(name, help=about, description=about)
+
+class _Commands:
+    """Adds commands, and the options that several of them have."""
+
+    def __init__(self, commands: Any) -> None:
+        self._commands = commands
+
+    def command(self, name: str, run: Any, about: str, timeout: float | None = 60) -> argparse.ArgumentParser:
+        one: argparse.ArgumentParser = self._commands.add_parser(name, help=about, description=about)
         one.set_defaults(run=run)
         if timeout is not None:
             one.add_argument(
@@ -125,36 +179,92 @@ def _parser() -> argparse.ArgumentParser:
             )
         return one
 
-    def drain(one: argparse.ArgumentParser) -> None:
-        one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
+    def instance(
+        self, name: str, run: Any, about: str, timeout: float | None = 60, *, whole: bool = True
+    ) -> argparse.ArgumentParser:
+        """Add a command for one instance; `whole`: it must be told where its files are."""
+        one = self.command(name, run, about, timeout)
+        one.add_argument("--instance", required=True, metavar="NAME", help="the instance's name")
+        one.add_argument("--home", required=whole, type=Path, metavar="DIR", help="the instance's folder")
+        one.add_argument(
+            "--conf-dir",
+            required=whole,
+            type=Path,
+            metavar="DIR",
+            help="supervisord's folder of program files",
+        )
+        return one
 
-    one = command("update", _update, "add, replace or remove exactly these groups, as configured", 600)
+
+def _drain(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--drain-timeout", type=float, default=600, metavar="S", help="seconds, default 600")
+
+
+def _release(one: argparse.ArgumentParser, *, needed: bool, about: str) -> None:
+    one.add_argument("--release", required=needed, default="", metavar="ID", help=about)
+
+
+def _marks(one: argparse.ArgumentParser) -> None:
+    one.add_argument(
+        "--marks",
+        type=lambda text: Marks.from_json(json.loads(text)),
+        metavar="JSON",
+        help="the `marks` that update has told: of the logs only what came after them is shown",
+    )
+
+
+def _instance_commands(add: _Commands) -> None:
+    one = add.instance(
+        "plan", _plan, "tell what is live, as asked of the processes, and what a release needs"
+    )
+    _release(one, needed=False, about="the release that is wanted, default the live one")
+    one.add_argument("--repair", action="store_true", help="write live.json again when it is lost or wrong")
+    one = add.instance("put", _put, "put a release's program file in place; nothing is started", None)
+    _release(one, needed=True, about="the release")
+    one.add_argument("part", choices=["bootstrap", *COLOURS])
+    one = add.instance("name-live", _name_live, "name a generation live that has passed the gate", None)
+    _release(one, needed=True, about="its release")
+    one.add_argument("--damaged", nargs="*", default=[], metavar="ID", help="releases that no rollback takes")
+    one.add_argument("--colour", required=True, choices=COLOURS)
+    one = add.instance(
+        "take-back", _take_back, "remove a generation that was refused, and tell what serves", 600
+    )
+    one.add_argument("--colour", required=True, choices=COLOURS)
+    one = add.instance(
+        "reconcile", _reconcile, "bring the processes to what is live, after whatever has happened"
+    )
+    _release(one, needed=False, about="the release that must be live")
+    _drain(one)
+    one = add.instance(
+        "clear", _clear, "drain and remove all processes and program files of an instance", 600
+    )
+    one = add.instance("restart", _restart, "restart the workers one at a time, each ready before the next")
+    _drain(one)
+    one = add.instance("status", _status, "tell what runs of an instance, and how it is", None, whole=False)
+    one = add.instance("serving", _serving, "say in one sentence what serves now", None)
+    one = add.instance("verify", _verify, "check that what is live is what it should be; changes nothing")
+
+
+def _process_commands(add: _Commands) -> None:
+    one = add.command("update", _update, "add, replace or remove exactly these groups, as configured", 600)
     one.add_argument("groups", nargs="+", metavar="GROUP", help="for example multicloud-blue")
-    one = command("gate", _gate, "wait until N of N workers of a colour are ready, or say why not")
+    one.add_argument("--fresh", action="store_true", help="start anew what an earlier run has left of them")
+    one = add.command("gate", _gate, "wait until N of N workers of a colour are ready, or say why not")
     one.add_argument("--instance", required=True)
-    one.add_argument("--colour", required=True, choices=restart.COLOURS)
+    one.add_argument("--colour", required=True, choices=COLOURS)
     one.add_argument("--release", required=True, help="id of the release that the workers must run")
     one.add_argument("--workers", required=True, type=int, metavar="N")
-    one = command(
-        "settle", _settle, "bring the processes to what live.json says, after whatever has happened"
+    _marks(one)
+    one = add.command(
+        "wait-process", _wait_process, "wait until a process is RUNNING and ready, or say why not"
     )
-    one.add_argument("--home", required=True, type=Path, help="the instance's folder")
-    one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
-    drain(one)
-    one = command("clear", _clear, "drain and remove all processes and program files of an instance", 600)
-    one.add_argument("--instance", required=True)
-    one.add_argument("--conf-dir", required=True, type=Path, help="the folder of supervisord's program files")
-    one = command("restart", _restart, "restart the workers one at a time, each ready before the next")
-    one.add_argument("--instance", required=True)
-    drain(one)
-    one = command("status", _status, "tell what runs of an instance, and how it is", None)
-    one.add_argument("--instance", required=True)
-    one = command("wait-process", _wait_process, "wait until a process is RUNNING and ready, or say why not")
     one.add_argument("name", metavar="NAME", help="for example multicloud-bootstrap or multicloud-blue:0")
-    command("wait-server", _wait_server, "wait until supervisord answers")
-    one = command("check-file", _check_file, "check a configuration file by supervisord's own parser", None)
+    _marks(one)
+    add.command("wait-server", _wait_server, "wait until supervisord answers")
+    one = add.command(
+        "check-file", _check_file, "check a configuration file by supervisord's own parser", None
+    )
     one.add_argument("file", type=Path, metavar="FILE")
-    return parser
 
 
 if __name__ == "__main__":

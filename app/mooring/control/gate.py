@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mooring import private
 from mooring.control.errors import ControlError
-from mooring.control.lastwords import last_words, stack_of
+from mooring.control.lastwords import Marks, last_words, stack_of
 from mooring.control.server import Process, Server, polling
 
 ASK_TIMEOUT = 2.0  # seconds for one answer over a private socket
@@ -53,8 +54,15 @@ class Watch:
     """Looks at a set of processes again and again, and refuses as soon as it is plain that one has failed."""
 
     def __init__(
-        self, run_dir: Path | None, progress: Progress, release: str | None = None, *, proved: bool = False
+        self,
+        run_dir: Path | None,
+        progress: Progress,
+        release: str | None = None,
+        *,
+        proved: bool = False,
+        words: Callable[[Process], str] = last_words,
     ) -> None:
+        self._words = words
         self._run_dir, self._progress, self._release, self._proved = run_dir, progress, release, proved
         self._before: dict[str, Process] = {}
         self._pids: dict[str, set[int]] = {}
@@ -89,15 +97,16 @@ class Watch:
         self._before[name] = process
         # One that is known to have proved itself may renew itself between two looks
         if not self._proved and before.pid not in (0, process.pid, *self._has_served):
-            raise ControlError(f"{name} (pid {before.pid}) ended before it was ready\n{last_words(process)}")
+            raise ControlError(f"{name} (pid {before.pid}) ended before it was ready\n{self._words(process)}")
         # Status 0 from one that has served is a worker that renews itself; supervisord starts it again
         if process.state == "EXITED" and process.exit_status == 0:
             return
         if process.stopped or process.state in ("BACKOFF", "STOPPING"):
-            exited = f" with status {process.exit_status}" if process.state == "EXITED" else ""
-            raise ControlError(f"{name} is {process.state}{exited}\n{last_words(process)}")
+            ended = process.state == "EXITED" or (process.state == "BACKOFF" and process.exit_status)
+            exited = f" with status {process.exit_status}" if ended else ""
+            raise ControlError(f"{name} is {process.state}{exited}\n{self._words(process)}")
         if len(pids - self._has_served if self._proved else pids) >= LIVES:
-            raise ControlError(f"{name} ends again and again\n{last_words(process)}")
+            raise ControlError(f"{name} ends again and again\n{self._words(process)}")
 
     def _lack(self, process: Process, answer: Answer) -> str | None:
         if "error" in answer:
@@ -116,12 +125,16 @@ class Watch:
 
 @dataclass(frozen=True)
 class Expected:
-    """What must stand behind the gate: a group, its release, how many workers, and whether they passed it before."""
+    """What must stand behind the gate: a group, its release, how many workers, and whether they passed it before.
+
+    With marks, of the logs only what came after them is shown.
+    """
 
     group: str
     release: str
     workers: int
     proved: bool = False
+    marks: Marks | None = None
 
 
 def gate(
@@ -131,8 +144,9 @@ def gate(
 
     ControlError as soon as one has failed, or after `timeout` seconds: then each that hangs shows its stack.
     """
-    group, workers = expected.group, expected.workers
-    watch = Watch(run_dir, progress, expected.release, proved=expected.proved)
+    group, workers, marks = expected.group, expected.workers, expected.marks
+    words = partial(last_words, server=server, marks=marks)
+    watch = Watch(run_dir, progress, expected.release, proved=expected.proved, words=words)
     processes: list[Process] = []
     lacking: list[tuple[Process, str]] = []
     for left in polling(timeout):
@@ -147,25 +161,32 @@ def gate(
         if not lacking:
             return processes
     raise _too_late(
-        server, lacking, f"{workers - len(lacking)} of {workers} workers of {group} have", timeout
+        server, lacking, f"{workers - len(lacking)} of {workers} workers of {group} have", timeout, marks
     )
 
 
-def wait_process(
-    server: Server, run_dir: Path | None, full_name: str, timeout: float, progress: Progress
+def wait_process(  # noqa: PLR0913, PLR0917 - what, for how long, and whom to tell
+    server: Server,
+    run_dir: Path | None,
+    full_name: str,
+    timeout: float,
+    progress: Progress,
+    marks: Marks | None = None,
 ) -> Process:
     """Wait until the process is RUNNING and (with a run dir) ready; return it. ControlError as of `gate`."""
-    watch = Watch(run_dir, progress)
+    watch = Watch(run_dir, progress, words=partial(last_words, server=server, marks=marks))
     lacking: list[tuple[Process, str]] = []
     for left in polling(timeout):
         process = server.process(full_name)
         lacking = watch.look([process], left)
         if not lacking:
             return process
-    raise _too_late(server, lacking, f"{full_name} has not", timeout)
+    raise _too_late(server, lacking, f"{full_name} has not", timeout, marks)
 
 
-def _too_late(server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float) -> ControlError:
+def _too_late(
+    server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float, marks: Marks | None
+) -> ControlError:
     said = [f"{process.full_name} (pid {process.pid}): {lack}" for process, lack in lacking]
-    stacks = [stack_of(server, process) for process, _ in lacking[:STACKS] if process.pid]
+    stacks = [stack_of(server, process, marks) for process, _ in lacking[:STACKS] if process.pid]
     return ControlError("\n".join([f"{who} become ready within {timeout:g} s", *said, *stacks]))

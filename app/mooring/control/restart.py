@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from supervisor.xmlrpc import Faults
 
 from mooring.control.errors import ControlError
 from mooring.control.gate import Progress, wait_process
+from mooring.control.host import Instance
+from mooring.control.lastwords import marks_of
+from mooring.control.reconcile import reconcile
 from mooring.control.server import FaultError, Process, Server, polling
-
-COLOURS = ("blue", "green")
-
-
-def live_group(server: Server, instance: str) -> str:
-    """Return the group of the colour that runs. ControlError when none does, or both."""
-    groups = [f"{instance}-{colour}" for colour in COLOURS]
-    found = [group for group in groups if server.processes(group)]
-    if not found:
-        raise ControlError(f"no workers of {instance}: supervisord knows neither {' nor '.join(groups)}")
-    if len(found) > 1:
-        raise ControlError(f"both {' and '.join(found)} run, a switch was not finished: run the deploy again")
-    return found[0]
+from mooring.control.state import damage, find
+from mooring.live import NOTHING
 
 
-def restart(
-    server: Server, run_dir: Path, instance: str, timeouts: tuple[float, float], progress: Progress
-) -> list[dict[str, object]]:
+def restart(instance: Instance, timeouts: tuple[float, float], progress: Progress) -> list[dict[str, object]]:
     """Restart the workers one after the other; `timeouts` are those of the gate and of a drain, for each, in seconds.
 
+    What an interrupted run has left is reconciled before, so that one generation is there, and all of it is ready.
     Returns what was done: name, old and new pid. ControlError when one does not come back: the workers
     after it still run as they did.
     """
     gate_timeout, drain_timeout = timeouts
-    workers = server.processes(live_group(server, instance))
+    server, run_dir = instance.server, instance.run_dir
+    named = find(instance, gate_timeout).live
+    if named != NOTHING and (wrong := damage(instance, named)):
+        raise ControlError(f"Nothing was restarted: {wrong[0]}. Deploy again, which builds the release again")
+    reconciled = reconcile(instance, "", timeouts, progress)
+    workers = server.processes(instance.group(reconciled["live"]["colour"]))
     done: list[dict[str, object]] = []
     for worker in workers:
         try:
+            marks = marks_of(server, [worker.group])
             _stop(server, worker, drain_timeout)
             server.call("supervisor.startProcess", worker.full_name, False)
-            new = wait_process(server, run_dir, worker.full_name, gate_timeout, progress)
+            new = wait_process(server, run_dir, worker.full_name, gate_timeout, progress, marks)
         except ControlError as error:
             raise ControlError(f"{len(done)} of {len(workers)} workers restarted; {error}") from error
         done.append({"name": new.full_name, "old_pid": worker.pid, "pid": new.pid})

@@ -30,6 +30,10 @@ class FaultError(ControlError):
         self.code, self.text = fault.faultCode, fault.faultString
 
 
+class SilentError(ControlError):
+    """Supervisord does not answer: there is none, or it cannot."""
+
+
 @dataclass(frozen=True)
 class Process:
     """A process as supervisord knows it; `pid` is 0 when there is none."""
@@ -40,6 +44,10 @@ class Process:
     pid: int
     exit_status: int
     log: Path | None
+    spawn_error: str = ""
+    """Why supervisord could not start it the last time, in supervisord's words."""
+    since: int = 0
+    """When it was started, in seconds since 1970."""
 
     @property
     def full_name(self) -> str:
@@ -85,7 +93,7 @@ class Server:
                 return getattr(proxy, method)(*arguments)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
-                raise ControlError(
+                raise SilentError(
                     f"supervisord at {self.url} is shutting down or reloading: try again, or start it"
                 ) from fault
             if fault.faultCode == Faults.UNKNOWN_METHOD and method.startswith("mooring."):
@@ -95,11 +103,13 @@ class Server:
                 ) from fault
             raise FaultError(method, fault) from fault
         except TimeoutError as error:
-            raise ControlError(f"supervisord at {self.url} has not answered for {CALL_TIMEOUT} s") from error
+            raise SilentError(f"supervisord at {self.url} has not answered for {CALL_TIMEOUT} s") from error
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise ControlError(f"no supervisord at {self.url} ({error.strerror}): start it first") from error
+            raise SilentError(
+                f"no supervisord at {self.url} ({error.strerror}): start it first, a deploy does so"
+            ) from error
         except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
-            raise ControlError(f"supervisord at {self.url}: {error}") from error
+            raise SilentError(f"supervisord at {self.url}: {error}") from error
 
     def wait(self, timeout: float) -> int:
         """Wait until supervisord answers, and return its pid. ControlError after `timeout` seconds."""
@@ -127,6 +137,8 @@ class Server:
                 pid=info["pid"],
                 exit_status=info["exitstatus"],
                 log=Path(log) if (log := info["stderr_logfile"] or info["stdout_logfile"]) else None,
+                spawn_error=info["spawnerr"],
+                since=info["start"],
             )
             for info in self.call("supervisor.getAllProcessInfo")
             if group in (None, info["group"])

@@ -7,8 +7,11 @@ from typing import Any
 
 from mooring import private
 from mooring.control.gate import ask_all
-from mooring.control.restart import COLOURS
-from mooring.control.server import Process, Server, own_groups
+from mooring.control.host import Instance
+from mooring.control.server import Process, Server, SilentError, own_groups
+from mooring.control.state import damage, find
+from mooring.control.survey import serving
+from mooring.live import COLOURS, NOTHING
 
 
 def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
@@ -33,6 +36,30 @@ def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
             if p not in processes
         ],
     }
+
+
+def whole_status(instance: Instance) -> dict[str, Any]:
+    """Return the same with what serves, and what is wrong with it, each a sentence; also when supervisord does not answer."""
+    try:
+        found = status(instance.server, instance.run_dir, instance.name)
+    except SilentError:
+        found = {"instance": instance.name, "sockets": [], "bootstrap": None, "colours": {}, "companions": []}
+    return {**found, "serving": serving(instance), "problems": problems(instance)}
+
+
+def problems(instance: Instance, timeout: float = 2) -> list[str]:
+    """Tell what is not as a deploy leaves it, a sentence each; the way out is always to deploy again. Changes nothing."""
+    state = find(instance, timeout)
+    found = [f"{state.doubt}."] if state.doubt else []
+    if state.live == NOTHING:
+        return [*found, f"Nothing is live in {instance.home}."]
+    others = [each for each in state.generations if each.colour != state.live.colour]
+    found += [
+        f"{each.colour} is not the live generation and runs beside it ({each.as_text}): a deploy is under way, or has not ended."
+        for each in others
+        if any(process.pid for process, _ in each.workers)
+    ]
+    return found + [f"The live release is damaged: {line}." for line in damage(instance, state.live)]
 
 
 def _facts(process: Process, answer: dict[str, Any]) -> dict[str, Any]:
@@ -67,4 +94,7 @@ def as_text(found: dict[str, Any]) -> str:
         f"  {each['name']:<28}  {each['supervisord']:<9}  pid {each['pid']:<8}  companion"
         for each in found["companions"]
     ]
+    lines += [f"  {line}" for line in [*filter(None, [found.get("serving")]), *found.get("problems", [])]]
+    if found.get("problems"):
+        lines.append("  The way out: deploy again.")
     return "\n".join(line.rstrip() for line in lines)

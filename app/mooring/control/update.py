@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from supervisor.xmlrpc import Faults
 
+from mooring.control.checkfile import check_file
 from mooring.control.errors import ControlError
-from mooring.control.server import FaultError, Server, fault_means, polling
+from mooring.control.lastwords import Marks, marks_of
+from mooring.control.server import FaultError, Server, SilentError, fault_means, polling
 
 Progress = Callable[[str], None]
 
 
-def update(server: Server, groups: list[str], timeout: float, progress: Progress) -> dict[str, Any]:
+def update(
+    server: Server,
+    groups: list[str],
+    timeout: float,
+    progress: Progress,
+    *,
+    fresh: bool = False,
+) -> dict[str, Any]:
     """Add, replace or remove the groups; a group that is as configured, or known to nobody, is left alone.
+
+    With `fresh` a group that is as configured is replaced as well: none of its processes is one that an earlier run has
+    left, stopped or in a drain.
 
     All is checked before anything is stopped: that the whole configuration can be read, and that every
     socket that will be needed is open or can be opened. Removal waits until the processes have drained,
     `timeout` seconds at most for each group (supervisord itself kills them after their stopwaitsecs).
     ControlError.
     """
-    with fault_means(
-        Faults.CANT_REREAD, lambda f: f"the configuration is wrong, nothing is changed: {f.text}"
-    ):
-        [[added, changed, removed]] = server.call("supervisor.reloadConfig")
-    added, changed, removed = ([g for g in groups if g in each] for each in (added, changed, removed))
+    every = reread(server)
+    added, changed, removed = ([g for g in groups if g in each] for each in every)
+    if fresh:
+        active = {process.group for process in server.processes()}
+        changed = [g for g in groups if g in changed or (g in active and g not in removed)]
     for group in added + changed:
         _check_socket(server, group)
+    marks = marks_of(server, added + changed) if added + changed else Marks()
     for group in added:
         server.call("supervisor.addProcessGroup", group)
         progress(f"{group}: added")
@@ -46,7 +60,67 @@ def update(server: Server, groups: list[str], timeout: float, progress: Progress
         "added": added,
         "removed": removed,
         "replaced": changed,
+        "marks": marks.as_json(),
     }
+
+
+def reread(server: Server) -> tuple[list[str], list[str], list[str]]:
+    """Have supervisord read its configuration; return the groups that are added, changed and removed by it.
+
+    ControlError: it cannot be read. Supervisord does not name the file, so they are read one by one.
+    """
+    with fault_means(
+        Faults.CANT_REREAD,
+        lambda f: f"the configuration is wrong, nothing is changed: {_wrong_file(server) or f.text}",
+    ):
+        [[added, changed, removed]] = server.call("supervisor.reloadConfig")
+    return added, changed, removed
+
+
+def reread_if_possible(server: Server, progress: Progress) -> None:
+    """Have supervisord read its configuration; a file of somebody else's that is wrong keeps nobody from a removal."""
+    try:
+        reread(server)
+    except SilentError:
+        raise
+    except ControlError as error:
+        progress(str(error))
+
+
+def changed_groups(server: Server) -> list[str]:
+    """Return the groups that run with another configuration than that on disk. ControlError."""
+    return reread(server)[1]
+
+
+def remove(server: Server, groups: list[str], timeout: float, progress: Progress) -> list[str]:
+    """Stop the groups and take them out, whether they are configured or not; return those that were there. ControlError."""
+    active = {process.group for process in server.processes()}
+    there = [group for group in groups if group in active]
+    for group in there:
+        _remove(server, group, timeout, progress)
+        progress(f"{group}: removed")
+    return there
+
+
+def _wrong_file(server: Server) -> str:
+    """Say which of supervisord's program files is wrong; "" when that cannot be found out.
+
+    They are in `conf.d` beside the folder of the control socket (templates/supervisor/supervisord.conf.j2).
+    """
+    control = Path(server.url.removeprefix("unix://"))
+    for home in (control.parent.parent, control.parent):
+        for path in sorted((home / "conf.d").glob("*.conf")):
+            if problem := _problem_of(path):
+                return problem
+    return ""
+
+
+def _problem_of(path: Path) -> str:
+    try:
+        check_file(path)
+    except ControlError as error:
+        return f"{error}. Put it right, or take it away"
+    return ""
 
 
 def _check_socket(server: Server, group: str) -> None:

@@ -1,4 +1,4 @@
-"""`settle` and `clear` on real supervisord and real workers: from whatever an interrupted deploy has left."""
+"""`reconcile` and `clear` on real supervisord and real workers: from whatever an interrupted deploy has left."""
 
 from __future__ import annotations
 
@@ -61,39 +61,43 @@ def groups(instance: Instance) -> set[str]:
     return {name.partition(":")[0] for name in running(instance)}
 
 
-def settle(instance: Instance) -> dict[str, Any]:
+def reconcile(instance: Instance) -> dict[str, Any]:
     home = instance.server.folder
-    return dict(instance.control_json("settle", "--home", str(home), "--conf-dir", str(home / "conf.d")))
+    return dict(
+        instance.control_json(
+            "reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d")
+        )
+    )
 
 
-def test_settle_brings_up_what_is_live_and_then_changes_nothing(instance: Instance) -> None:
-    assert settle(instance)["changed"] is True
+def test_reconcile_brings_up_what_is_live_and_then_changes_nothing(instance: Instance) -> None:
+    assert reconcile(instance)["changed"] is True
     assert groups(instance) == {"api-bootstrap", "api-blue", "api-clerk"}
     before = running(instance)
     assert [each["name"] for each in instance.control_json("status", "--instance", "api")["companions"]] == [
         "api-clerk"
     ]
-    again = settle(instance)
+    again = reconcile(instance)
     assert again["changed"] is False
     assert again["manifest"] == {"instance": "api", "workers": 2, "release": "r1"}
     assert running(instance) == before
 
 
 def test_a_deploy_killed_before_live_json_leaves_the_old_colour_alone(instance: Instance) -> None:
-    settle(instance)
+    reconcile(instance)
     before = running(instance)
     put(instance, "green", "r2")
-    assert settle(instance)["removed"] == ["api-green"]
+    assert reconcile(instance)["removed"] == ["api-green"]
     assert running(instance) == before
     assert not program_file(instance, "api-green").exists()
 
 
 def test_a_deploy_killed_after_live_json_is_finished(instance: Instance) -> None:
-    settle(instance)
+    reconcile(instance)
     put(instance, "green", "r2")
     name_live(instance, "green", "r2")
     with Visitors(("127.0.0.1", instance.port)) as visitors:
-        done = settle(instance)
+        done = reconcile(instance)
         visitors.more()
     assert not visitors.failures
     assert sorted(done["removed"]) == ["api-blue", "api-clerk"]
@@ -102,38 +106,42 @@ def test_a_deploy_killed_after_live_json_is_finished(instance: Instance) -> None
 
 
 def test_what_runs_without_its_program_file_goes_as_well(instance: Instance) -> None:
-    settle(instance)
+    reconcile(instance)
     put(instance, "green", "r2")
     program_file(instance, "api-green").unlink()
-    assert settle(instance)["removed"] == ["api-green"]
+    assert reconcile(instance)["removed"] == ["api-green"]
 
 
 def test_a_folder_where_nothing_is_live_is_refused(instance: Instance) -> None:
     home = instance.server.folder
     (home / "live.json").unlink()
-    said = instance.control("settle", "--home", str(home), "--conf-dir", str(home / "conf.d"), status=1)
-    assert "has no live.json" in said.stderr
+    said = instance.control(
+        "reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"), status=1
+    )
+    assert "Nothing is live in" in said.stderr
+    assert "live.json is missing" in said.stderr
 
 
 def test_clear_removes_all_of_one_instance_and_nothing_of_another(instance: Instance) -> None:
-    settle(instance)
+    reconcile(instance)
     Instance(instance.server, name="api-two").colour("blue", workers=1)
     instance.control("update", "api-two-blue")
-    instance.control("clear", "--instance", "api", "--conf-dir", str(instance.server.folder / "conf.d"))
+    home = instance.server.folder
+    instance.control("clear", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"))
     assert groups(instance) == {"api-two-blue"}
     assert [path.name for path in (instance.server.folder / "conf.d").iterdir()] == ["api-two-blue.conf"]
 
 
 def test_what_was_stopped_is_started(instance: Instance) -> None:
-    settle(instance)
+    reconcile(instance)
     before = running(instance)
     for name in ("api-blue:1", "api-clerk"):
         instance.server.ctl("stop", name)
-    assert settle(instance)["changed"] is True
+    assert reconcile(instance)["changed"] is True
     after = running(instance)
     assert all(after.values())
     assert {name for name, pid in before.items() if after[name] != pid} == {
         "api-blue:1",
         "api-clerk:api-clerk",
     }
-    assert settle(instance)["changed"] is False
+    assert reconcile(instance)["changed"] is False

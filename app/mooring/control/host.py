@@ -1,0 +1,40 @@
+"""One instance on this host: where its files are, and the supervisord that runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mooring.control.server import Server
+from mooring.live import COLOURS
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance: its name, its folder, supervisord's folder of program files, and supervisord."""
+
+    name: str
+    home: Path
+    conf_dir: Path
+    server: Server
+
+    @property
+    def run_dir(self) -> Path:
+        """The folder of its private sockets."""
+        return self.home / "run"
+
+    def release(self, release: str) -> Path:
+        """Return the folder of a release."""
+        return self.home / "releases" / release
+
+    def group(self, part: str) -> str:
+        """Return the name of the group of a colour, the bootstrap or a companion."""
+        return f"{self.name}-{part}"
+
+    def program_file(self, group: str) -> Path:
+        """Return the path of a group's program file, where supervisord reads it."""
+        return self.conf_dir / f"{group}.conf"
+
+    def colour_of(self, group: str) -> str:
+        """Return the colour of a group of workers, "" for any other group."""
+        return next((colour for colour in COLOURS if group == self.group(colour)), "")

@@ -1,0 +1,79 @@
+"""Program files and the state file: put in place in one step, or a sentence that names the file and the way out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mooring import files, live
+from mooring.control.errors import ControlError
+from mooring.control.host import Instance
+from mooring.files import WrongFileError
+from mooring.live import Live
+
+
+def own_files(instance: Instance, release: str, colour: str) -> dict[str, Path]:
+    """Map the groups of a release in that colour to their program files in the release's folder."""
+    folder = instance.release(release)
+    companions = {instance.group(path.stem): path for path in sorted((folder / "companions").glob("*.conf"))}
+    return {
+        instance.group("bootstrap"): folder / "bootstrap.conf",
+        instance.group(colour): folder / f"{colour}.conf",
+        **companions,
+    }
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, "" when it cannot be read."""
+    try:
+        return hashlib.sha256(files.read(path)).hexdigest()
+    except WrongFileError:
+        return ""
+
+
+def put(source: Path, target: Path) -> bool:
+    """Give the target the source's content; whether it had another. ControlError."""
+    try:
+        content = files.read(source)
+    except WrongFileError as error:
+        raise ControlError(f"{error}: the release is damaged, deploy again") from error
+    try:
+        if not target.is_symlink() and files.read(target) == content:
+            return False
+    except WrongFileError:
+        pass  # it is written now
+    with _writing(target):
+        files.write(target, content)
+    return True
+
+
+def drop(path: Path) -> bool:
+    """Remove a program file, whatever stands there under its name; whether it was there. ControlError."""
+    with _writing(path):
+        if path.is_dir() and not path.is_symlink():
+            path.rename(path.with_name(f"{path.stem}.aside"))
+            return True
+        try:
+            path.unlink()
+        except FileNotFoundError:
+            return False
+    return True
+
+
+def name_live(instance: Instance, named: Live) -> None:
+    """Write the state file. ControlError; then the old one is as it was."""
+    with _writing(live.path_of(instance.home)):
+        live.write(instance.home, named)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ControlError(
+            f"{path} cannot be written: {error.strerror}. Make room, or give its folder back to who deploys,"
+            " and run the same command again"
+        ) from error

@@ -1,0 +1,117 @@
+"""`reconcile`: bring supervisord to what is live, whatever an interrupted run has left; and `clear`, its end.
+
+Afterwards there are the bootstrap, the companions and the live generation with the program files of the live release, all
+ready, and everything else of the instance has drained. The order keeps what serves: the live generation is ready before any
+other goes, and it is never replaced, since it would come up without a gate. Safe to run at any time, and again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from supervisor.xmlrpc import Faults
+
+from mooring import live
+from mooring.control.errors import ControlError
+from mooring.control.gate import Expected, Progress, gate, wait_process
+from mooring.control.host import Instance
+from mooring.control.lastwords import Marks
+from mooring.control.place import drop, own_files, put
+from mooring.control.server import FaultError, Server, own_groups, polling
+from mooring.control.state import find, repair
+from mooring.control.update import changed_groups, remove, reread_if_possible, update
+from mooring.files import WrongFileError
+from mooring.live import NOTHING
+
+
+def reconcile(
+    instance: Instance, wanted: str, timeouts: tuple[float, float], progress: Progress
+) -> dict[str, Any]:
+    """Reconcile the instance; `timeouts` are those of the gate and of a drain, in seconds.
+
+    `wanted` is the release that must be live, "" for any. Returns whether anything was changed, what is live, and what went
+    into the live release. ControlError.
+    """
+    gate_timeout, drain_timeout = timeouts
+    state = find(instance, gate_timeout)
+    repaired = repair(instance, state)
+    for line in repaired:
+        progress(line)
+    if state.live == NOTHING:
+        raise ControlError(f"Nothing is live in {instance.home}: deploy first")
+    if wanted not in ("", state.live.release):
+        raise ControlError(
+            f"Release {wanted} is not live any more, release {state.live.release} is: deploy again"
+        )
+    try:
+        manifest = live.manifest(instance.home, state.live.release)
+    except WrongFileError as error:
+        raise ControlError(
+            f"{error}, and that release is live: deploy again, which builds it again"
+        ) from error
+    server, serving = instance.server, instance.group(state.live.colour)
+    own = own_files(instance, state.live.release, state.live.colour)
+    doomed = [group for group in _groups(instance) if group not in own]
+    written = [put(source, instance.program_file(group)) for group, source in own.items()]
+    dropped = [drop(instance.program_file(group)) for group in doomed]
+    if serving in changed_groups(server):
+        raise ControlError(
+            f"{serving} runs with another program file than release {state.live.release} has. It serves on as it is:"
+            " deploy again, which starts the release beside it and lets it pass the gate"
+        )
+    done = update(server, list(own), drain_timeout, progress)
+    marks = Marks.from_json(done.pop("marks"))
+    started = _start_stopped(server, list(own), drain_timeout, progress)
+    wait_process(server, instance.run_dir, instance.group("bootstrap"), gate_timeout, progress, marks)
+    expected = Expected(serving, state.live.release, manifest["workers"], proved=True, marks=marks)
+    gate(server, instance.run_dir, expected, gate_timeout, progress)
+    removed = remove(server, doomed, drain_timeout, progress)
+    return {
+        **done,
+        "removed": removed,
+        "changed": done["changed"] or any(written + dropped) or bool(started or removed or repaired),
+        "live": {"colour": state.live.colour, "release": state.live.release, "previous": state.live.previous},
+        "manifest": manifest,
+    }
+
+
+def clear(instance: Instance, drain_timeout: float, progress: Progress) -> dict[str, Any]:
+    """Drain and remove every process and program file of the instance; `drain_timeout` in seconds. ControlError."""
+    groups = _groups(instance)
+    for group in groups:
+        drop(instance.program_file(group))
+    reread_if_possible(instance.server, progress)
+    removed = remove(instance.server, groups, drain_timeout, progress)
+    return {"changed": bool(groups), "removed": removed}
+
+
+def _groups(instance: Instance) -> list[str]:
+    """List the instance's groups, by program files and by what runs: an interrupted run may have left either alone."""
+    own = own_groups(instance.name)
+    running = {process.group for process in instance.server.processes()}
+    return sorted(
+        name
+        for name in running | {path.stem for path in instance.conf_dir.glob("*.conf")}
+        if own.fullmatch(name)
+    )
+
+
+def _start_stopped(server: Server, groups: list[str], timeout: float, progress: Progress) -> list[str]:
+    """Start what somebody has stopped, or supervisord has given up on; return the names.
+
+    One that an interrupted restart has left in its drain is waited for, `timeout` seconds at most.
+    """
+    for _ in polling(timeout):
+        if not any(p.state == "STOPPING" for p in server.processes() if p.group in groups):
+            break
+    stopped = [
+        p.full_name for p in server.processes() if p.group in groups and p.state in ("STOPPED", "FATAL")
+    ]
+    for name in stopped:
+        try:
+            server.call("supervisor.startProcess", name, False)
+        except FaultError as fault:
+            if fault.code != Faults.ALREADY_STARTED:
+                raise
+        progress(f"{name}: was stopped, is started")
+    return stopped
