@@ -184,7 +184,7 @@ def test_descriptor_0_must_listen(folder: Path) -> None:
     with socket.socket() as unbound, (folder / "file").open("w") as file:
         for wrong, says in ((unbound, "a socket that does not listen"), (file, "not a socket")):
             with run_by_hand(wrong.fileno()) as process:
-                _, errors = process.communicate(timeout=30)
+                _, errors = process.communicate(timeout=DEADLINE)
             assert process.returncode == 1
             assert f"file descriptor 0 is {says}: supervisord's [fcgi-program] gives one" in errors
 
@@ -195,7 +195,7 @@ def test_sigterm_while_it_checks_ends_it_and_its_trial(folder: Path) -> None:
         child = until(lambda: _children(process.pid), "the trial runs")[0]
         until(lambda: b"hangs_at_import" in Path(f"/proc/{child}/cmdline").read_bytes(), "the trial runs")
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=DEADLINE)
         assert process.returncode == -signal.SIGTERM
         until(lambda: not alive(child), "the trial ends with it")
 
