@@ -25,6 +25,7 @@ from typing import Any, TypeVar
 
 from supervisor.xmlrpc import SupervisorTransport
 
+from mooring.process import die_with_parent
 from support.ports import free_port  # noqa: F401 - the tests take it from here
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,13 @@ class Rpc:
             return getattr(proxy, self._method)(*arguments)
 
 
+def _prepare(limits: tuple[int, int] | None) -> None:
+    """Have a new process end with this one, and give it the limits on open files."""
+    die_with_parent()  # pytest-xdist ends its processes at once when it is interrupted
+    if limits:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
 class Supervisord:
     """A real supervisord in `folder` (of a short name), run from the virtualenv of `python`."""
 
@@ -160,8 +168,7 @@ class Supervisord:
                 env=self.environ,
                 cwd=self.folder,
                 pass_fds=[each.fileno() for each in passed],
-                preexec_fn=limits  # noqa: PLW1509 - one call, no lock
-                and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits)),
+                preexec_fn=lambda: _prepare(limits),  # noqa: PLW1509 - two calls, no lock
             )
         self.wait()
         return self
