@@ -54,6 +54,8 @@ class Site:
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
         }
+        # Most tests look for what Ansible's own output has; an operator's is test_output.py's.
+        environment.setdefault("ANSIBLE_STDOUT_CALLBACK", "default")
         environment["COLUMNS"] = "1000"  # errors are compared by their words: no line is to be folded
         return subprocess.Popen(
             command,
