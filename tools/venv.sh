@@ -79,7 +79,15 @@ explain() {
   fail "pip could not install the locked packages: $(grep '^ERROR' .venv/build.log | tail -n 1); all of its words: .venv/build.log"
 }
 
-! whole || exit 0
+# In place of supervisor's own, which asks port 9001 when there is no configuration.
+own_supervisorctl() {
+  cmp -s tools/supervisorctl.sh .venv/bin/supervisorctl || install -m 0755 tools/supervisorctl.sh .venv/bin/supervisorctl
+}
+
+if whole; then
+  own_supervisorctl
+  exit 0
+fi
 mkdir -p .cache 2>/dev/null && [[ -w . ]] || fail "$(id -un) cannot write to $PWD; clone into a folder of your own"
 exec 9>.cache/venv.lock
 if ! flock --nonblock 9; then
@@ -101,4 +109,5 @@ else
   [[ -z $kept ]] || printf '%s\n' "$kept" >.venv/supervisord.conf
 fi
 install || explain
+own_supervisorctl
 echo "$wanted" >.venv/.installed

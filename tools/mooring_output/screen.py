@@ -12,8 +12,8 @@ from collections.abc import Callable
 from mooring_output.phases import WHAT
 from mooring_output.text import names, plain, span
 
-FIRST, NEXT = 15, 30
-"""Seconds after which a phase that lasts is told of where there is no terminal, at first and from then on."""
+FIRST = 15
+"""Seconds after which a phase that lasts is told of where there is no terminal; then after twice as many, and so on."""
 
 
 class Screen:
@@ -29,7 +29,7 @@ class Screen:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self.phase, self.hosts, self._task = "", "", ""
-        self._since, self._told = 0.0, 0.0
+        self._since, self._silent = 0.0, float(FIRST)
 
     def begin(self, phase: str, hosts: list[str], several: bool) -> None:
         """Go on to a phase, or with it on other hosts; nothing when that is the one under way."""
@@ -38,8 +38,7 @@ class Screen:
             return
         self.finish()
         self.phase, self.hosts = phase, where
-        self._since = self._told = time.monotonic()
-        self._told += FIRST - NEXT
+        self._since, self._silent = time.monotonic(), float(FIRST)
         self._head = f"{phase:<10} {where if several else WHAT.get(phase, where)}"
         if not self._terminal:
             self._say(self._head)
@@ -86,8 +85,8 @@ class Screen:
             width = shutil.get_terminal_size().columns - 1
             text = f"{self._head}  {span(now - self._since)}  {task}"[:width]
             self._write(f"\r\x1b[K{text}\r")  # the cursor at its beginning: what others print covers it
-        elif now - self._told >= NEXT:
-            self._told = now
+        elif now - self._since >= self._silent:
+            self._silent *= 2
             self._write(f"{phase:<10} … {span(now - self._since)} so far: {task}\n")
 
     def _write(self, text: str) -> None:
