@@ -33,6 +33,8 @@ class Site:
     port: int
     knobs: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    first: str = ""
+    """What an operator saw of the first deploy."""
 
     @property
     def home(self) -> Path:
@@ -184,7 +186,9 @@ def site() -> Iterator[Site]:
         },
     )
     try:
-        one.deploy()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
+            one.first = one.deploy()
         yield one
         # It is removed whatever has become of it: of supervisord's virtualenv nothing is left.
         (one.root / "supervisor/venv").unlink()

@@ -22,6 +22,7 @@ _PHASES = {
     "site/known": "",
     "site/done": "",
     "supervisor": "Install",
+    "supervisor/pid": "",
     "supervisor/remove": "Remove",
     "supervisor/remove_systemd": "Remove",
     "release": "Build",

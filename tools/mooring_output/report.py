@@ -122,7 +122,9 @@ class Report:
             for host, count in sorted(changed.items()):
                 shares.setdefault(count, []).append(host)
             figure += f" ({'; '.join(f'{names(hosts)}: {count}' for count, hosts in shares.items())})"
-        if self.check:
+        if self.check and lost:
+            figure = "nothing has been changed, this was a check"
+        elif self.check:
             told = f"a run would change {total} things" if total else "a run would change nothing"
             figure = f"{told} ({figure}). Nothing has been changed"
         elif not total and self.playbook == "deploy.yml" and not lost:
@@ -132,7 +134,11 @@ class Report:
         if not lost:
             return [f"Done in {span(seconds)}: {figure}."]
         lines = [f"Failed after {span(seconds)}: {figure}."]
-        unspoken = any(not each.spoken for host in lost for each in self.failures.get(host, []))
+        unspoken = any(
+            not each.spoken
+            for host in lost
+            for each in _unrescued(self.failures.get(host, []), counts.get(host))
+        )
         return lines + ([STATUS] if total and unspoken and not self.check else [])
 
 
