@@ -68,7 +68,7 @@ class Quiet(Default):
         self._hosts: list[str] = []
         self._several = False
         self._began = time.monotonic()
-        self._under_way = ""
+        self._under_way = self._reached = ""
         self._ended = self._interrupted = False
         self._seen: set[tuple[str, str]] = set()
 
@@ -95,6 +95,7 @@ class Quiet(Default):
         self._play = play
         found = play.get_variable_manager().get_vars(play=play)
         self._hosts = list(found.get("ansible_play_batch", []))
+        self._under_way = ""
         self._several = self._several or len(found.get("ansible_play_hosts_all", [])) > 1
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
@@ -102,8 +103,11 @@ class Quiet(Default):
         path, _, _ = (task.get_path() or "").rpartition(":")
         role = task._role.get_name() if task._role else ""
         self._screen.task(task.name or task.get_name())
-        if found := phases.phase(role, Path(path).stem):
+        found = phases.phase(role, Path(path).stem)
+        if phases.follows(found, self._under_way):
             self._under_way = found
+            if phases.follows(found, self._reached):
+                self._reached = found
             self._screen.begin(found, self._hosts, self._several)
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
@@ -256,7 +260,7 @@ class Quiet(Default):
         hosts = self._screen.hosts
         self._screen.close()
         if self._interrupted:
-            for line in report.interrupted(self._under_way, hosts, self._report.playbook):
+            for line in report.interrupted(self._under_way, hosts, self._reached, self._report.playbook):
                 self._show(line)
 
 

@@ -169,8 +169,8 @@ def test_a_first_deploy_is_short_and_ends_with_one_summary(site: Site) -> None:
     assert len(lines) <= 40, site.first
     assert [line.split()[0] for line in lines if line[:1].isupper() and " … " not in line][:5] == [
         "Check",
-        "Install",
         "Build",
+        "Install",
         "Switch",
         "Verify",
     ]
@@ -204,10 +204,10 @@ def test_ctrl_c_says_what_is_left_and_what_to_type(site: Site, monkeypatch: pyte
     output = ""
     for line in process.stdout:
         output += line
-        if line.startswith("Build"):
+        if line.startswith("Install"):
             os.killpg(process.pid, signal.SIGINT)
     assert process.wait(timeout=120) == 99
-    assert "Interrupted in the phase Build on localhost. What serves has not been touched." in output
+    assert "Interrupted in the phase Install on localhost. What serves has not been touched." in output
     assert "Run the same command again" in output
     assert site.ask() == (200, "hello")
     site.deploy()

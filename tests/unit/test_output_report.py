@@ -117,15 +117,20 @@ def test_a_roll_that_has_ended_early_is_told_before_the_last_line() -> None:
 
 @pytest.mark.parametrize("phase", ["", *phases.WHAT])
 def test_an_interruption_says_what_to_type(phase: str) -> None:
-    first, second = report.interrupted(phase, "api1", "deploy.yml")
+    first, second = report.interrupted(phase, "api1", phase, "deploy.yml")
     assert first.startswith("Interrupted")
     assert "Run the same command again" in second
     assert "playbooks/status.yml" in second
 
 
+def test_an_interruption_in_a_later_batch_does_not_say_that_nothing_has_changed() -> None:
+    first, _ = report.interrupted("Install", "api2", "Verify", "deploy.yml")
+    assert first == "Interrupted in the phase Install on api2. What was under way may be half done."
+
+
 def test_an_interruption_before_anything_changed_says_so() -> None:
-    assert "Nothing has been changed." in report.interrupted("Check", "api1", "deploy.yml")[0]
-    assert "the old workers serve until" in report.interrupted("Switch", "api1", "deploy.yml")[0]
+    assert "Nothing has been changed." in report.interrupted("Check", "api1", "Check", "deploy.yml")[0]
+    assert "the old workers serve until" in report.interrupted("Switch", "api1", "Switch", "deploy.yml")[0]
 
 
 @pytest.mark.parametrize(
@@ -179,6 +184,13 @@ def test_the_reason_is_what_the_task_has_said(result: dict[str, object], cause: 
 
 def test_many_hosts_are_counted() -> None:
     assert text.names([f"api{number}" for number in range(9)]) == "api0, api1, api2, api3, api4 and 4 more"
+
+
+def test_a_phase_does_not_come_twice_on_the_same_hosts() -> None:
+    assert phases.follows("Check", "")
+    assert phases.follows("Install", "Build")
+    assert not phases.follows("Build", "Install")
+    assert not phases.follows("", "Check")
 
 
 def test_every_phase_has_words() -> None:

@@ -48,9 +48,9 @@ def terminal() -> Iterator[Told]:
 
 def test_a_phase_is_a_line_and_said_once(plain: Told) -> None:
     for _ in range(2):
-        plain.screen.begin("Build", ["localhost"], several=False)
+        plain.screen.begin("Install", ["localhost"], several=False)
     plain.screen.begin("Switch", ["api1", "api2"], several=True)
-    assert plain.lines == ["Build      the release", "Switch     api1, api2"]
+    assert plain.lines == ["Install    supervisord and the release", "Switch     api1, api2"]
 
 
 def test_the_same_phase_on_the_next_batch_is_a_line(plain: Told) -> None:
@@ -60,29 +60,29 @@ def test_the_same_phase_on_the_next_batch_is_a_line(plain: Told) -> None:
 
 
 def test_a_phase_that_lasts_is_told_of_ever_more_rarely(plain: Told) -> None:
-    plain.screen.begin("Build", ["localhost"], several=False)
+    plain.screen.begin("Install", ["localhost"], several=False)
     plain.screen.task("Install the \x1b wheels")
     since = time.monotonic()
     for second in range(0, 300):
         plain.screen.tick(since + second)
     told = plain.written().splitlines()
     assert len(told) == 5  # after 15, 30, 60, 120 and 240 s
-    assert told[0] == f"Build      … {FIRST} s so far: Install the \\x1b wheels"
+    assert told[0] == f"Install    … {FIRST} s so far: Install the \\x1b wheels"
 
 
 def test_on_a_terminal_the_seconds_count_and_the_line_stays(terminal: Told) -> None:
-    terminal.screen.begin("Build", ["localhost"], several=False)
+    terminal.screen.begin("Install", ["localhost"], several=False)
     terminal.screen.task("Install the wheels")
     terminal.screen.tick(time.monotonic() + 7)
-    assert "Build      the release  7 s  Install the wheels" in terminal.written()
+    assert "Install    supervisord and the release  7 s  Install the wheels" in terminal.written()
     terminal.screen.line("a diff")
     terminal.screen.finish()
     assert terminal.lines[0] == "a diff"
-    assert terminal.lines[1].startswith("Build      the release  ")
+    assert terminal.lines[1].startswith("Install    supervisord and the release  ")
 
 
 def test_a_closed_terminal_is_no_error(terminal: Told) -> None:
-    terminal.screen.begin("Build", ["localhost"], several=False)
+    terminal.screen.begin("Install", ["localhost"], several=False)
     os.close(terminal._read)
     terminal._read = os.open(os.devnull, os.O_RDONLY)
     terminal.screen.tick(time.monotonic())

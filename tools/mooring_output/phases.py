@@ -4,8 +4,8 @@ from __future__ import annotations
 
 WHAT = {
     "Check": "the inventory and the host",
-    "Install": "supervisord",
-    "Build": "the release",
+    "Build": "what is to be installed, on this machine",
+    "Install": "supervisord and the release",
     "Hooks": "the inventory's own commands",
     "Switch": "new workers prove themselves, then the old ones drain",
     "Restart": "one worker after the other",
@@ -14,7 +14,7 @@ WHAT = {
     "Prove": "traffic, and one operation after the other",
     "Remove": "the processes, then the files",
 }
-"""Each phase, and what is done in it."""
+"""Each phase, and what is done in it; in the order in which they come."""
 
 # A role's phase, or that of one of its files. "" stays in the phase before: reading and locking are no phase of their own.
 _PHASES = {
@@ -25,7 +25,9 @@ _PHASES = {
     "supervisor/pid": "",
     "supervisor/remove": "Remove",
     "supervisor/remove_systemd": "Remove",
-    "release": "Build",
+    "supervisor/bundle": "Build",
+    "release": "Install",
+    "release/bundle": "Build",
     "virtualenv": "",  # supervisord's, or the release's
     "instance": "",
     "instance/main": "Switch",
@@ -48,3 +50,9 @@ _PHASES = {
 def phase(role: str, file: str) -> str:
     """Return the phase of a task by its role and the name of its file without `.yml`; "" for the phase before."""
     return _PHASES.get(f"{role}/{file}", _PHASES.get(role, ""))
+
+
+def follows(found: str, now: str) -> bool:
+    """Tell whether a phase comes after the one under way ("" for none): on the same hosts none comes twice."""
+    order = list(WHAT)
+    return bool(found) and (not now or order.index(found) >= order.index(now))

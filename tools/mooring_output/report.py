@@ -142,11 +142,11 @@ class Report:
         return lines + ([STATUS] if total and unspoken and not self.check else [])
 
 
-def interrupted(phase: str, hosts: str, playbook: str) -> list[str]:
-    """Say what an interrupted run has left, and what to type."""
+def interrupted(phase: str, hosts: str, reached: str, playbook: str) -> list[str]:
+    """Say what an interrupted run has left, and what to type; `reached` is the last phase that it has come to on any host."""
     where = f" in the phase {phase} on {hosts}" if phase else ""
     return [
-        f"Interrupted{where}. {_LEFT.get(phase, 'What was under way may be half done.')}",
+        f"Interrupted{where}. {_LEFT.get(reached, 'What was under way may be half done.')}",
         f"Run the same command again: it goes on where {playbook or 'this run'} has stopped. {STATUS}",
     ]
 
