@@ -32,7 +32,7 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Refuse. Raises SystemExit, the one way for a callback to end a run."""
         plays = playbook.get_plays()
-        if not any(GROUP in play.hosts for play in plays):
+        if not any(play.hosts in (GROUP, [GROUP]) for play in plays):
             return  # not one of ours
         manager = plays[0].get_variable_manager()
         inventory = manager._inventory
