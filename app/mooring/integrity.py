@@ -170,8 +170,8 @@ def shown(damaged: dict[str, list[str]]) -> dict[str, list[str]]:
 
 
 def remove_tree(path: Path) -> bool:
-    """Remove a tree, a read-only one as well; whether it was there. Symbolic links are never followed."""
-    if path.is_symlink() or not path.exists():
+    """Remove a tree, a read-only one as well, or a file; whether it was there. Symbolic links are never followed."""
+    if path.is_symlink() or not path.is_dir():
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
             return True
