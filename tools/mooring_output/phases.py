@@ -33,7 +33,7 @@ _PHASES = {
     "instance/main": "Switch",
     "instance/activate": "Switch",
     "instance/switch": "Switch",
-    "instance/settle": "Switch",
+    "instance/reconcile": "Switch",
     "instance/preview": "Switch",
     "instance/hook": "Hooks",
     "instance/restart": "Restart",
