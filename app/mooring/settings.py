@@ -34,12 +34,17 @@ class WrongSettingsError(ValueError):
 
 
 REQUIRED: Any = object()
+DEPLOY = "the deploy"
+"""The setter of what no inventory says."""
 
 
-def _setting(cast: Callable[[str], Any], default: Any, meaning: str, unit: str = "") -> Any:
+def _setting(
+    cast: Callable[[str], Any], default: Any, meaning: str, unit: str = "", *, setter: str = ""
+) -> Any:
+    """Describe a setting. `setter`: the inventory's variable that sets it, DEPLOY, or "" if it is free to be set."""
     return dataclasses.field(
         **({} if default is REQUIRED else {"default": default}),
-        metadata={"cast": cast, "meaning": meaning, "unit": unit},
+        metadata={"cast": cast, "meaning": meaning, "unit": unit, "setter": setter},
     )
 
 
@@ -48,20 +53,28 @@ class Settings:
     """All settings of a bootstrap or worker. Field ``x_y`` is read from the variable ``MOORING_X_Y``."""
 
     # Who this is
-    instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance")
-    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the private sockets")
+    instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance", setter="api_name")
+    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the private sockets", setter=DEPLOY)
     data_dir: Path | None = _setting(
         casts.directory,
         None,
         "the application's own folder: it survives releases (Mooring writes nothing there)",
+        setter=DEPLOY,
     )
-    app: str = _setting(casts.entry, REQUIRED, "the WSGI application: module:attribute or module:factory()")
+    app: str = _setting(
+        casts.entry,
+        REQUIRED,
+        "the WSGI application: module:attribute or module:factory()",
+        setter="wsgi_apps",
+    )
     colour: str = _setting(
-        casts.choice("blue", "green"), "blue", "generation of workers that this one belongs to"
+        casts.choice("blue", "green"), "blue", "generation of workers that this one belongs to", setter=DEPLOY
     )
-    number: int = _setting(casts.whole(0, 9999), 0, "the worker's number within its colour")
-    release: str = _setting(casts.label, "", "id of the release that is served")
-    framework: str = _setting(casts.label, "wsgi", "label for process names and status")
+    number: int = _setting(casts.whole(0, 9999), 0, "the worker's number within its colour", setter=DEPLOY)
+    release: str = _setting(casts.label, "", "id of the release that is served", setter=DEPLOY)
+    framework: str = _setting(
+        casts.label, "wsgi", "label for process names and status", setter="web_framework"
+    )
 
     import_timeout: float = _setting(
         casts.seconds(0.1),
@@ -75,14 +88,22 @@ class Settings:
         casts.file,
         None,
         "JSON object of variables for the application's environment, kept out of program files",
+        setter="app_secrets",
     )
 
     # The request that a worker must answer rightly before it serves
-    smoke_path: str = _setting(casts.path_of_url, "/", "path (and query) of the smoke request, a GET")
-    smoke_status: int = _setting(
-        casts.whole(200, 599), 200, "status that the smoke request must be answered with"
+    smoke_path: str = _setting(
+        casts.path_of_url, "/", "path (and query) of the smoke request, a GET", setter="smoke_path"
     )
-    smoke_host: str = _setting(casts.host, "localhost", "Host field of the smoke request")
+    smoke_status: int = _setting(
+        casts.whole(200, 599),
+        200,
+        "status that the smoke request must be answered with",
+        setter="smoke_status",
+    )
+    smoke_host: str = _setting(
+        casts.host, "localhost", "Host field of the smoke request", setter="smoke_host"
+    )
     smoke_timeout: float = _setting(
         casts.seconds(0.1), 30.0, "time that the smoke request may take", "seconds"
     )
@@ -154,7 +175,11 @@ class Settings:
         casts.whole(0), 0, "resident memory above which a worker is renewed (0: never)", "MiB"
     )
     watchdog_timeout: float = _setting(
-        casts.seconds(0), 10.0, "silence after which the bootstrap ends a worker (0: never)", "seconds"
+        casts.seconds(0),
+        10.0,
+        "silence after which the bootstrap ends a worker (0: never)",
+        "seconds",
+        setter="watchdog_timeout",
     )
 
     # Drain
@@ -163,6 +188,7 @@ class Settings:
         30.0,
         "longest drain; what is open then is cut (keep it below stopwaitsecs)",
         "seconds",
+        setter="drain_timeout",
     )
     drain_first_byte_grace: float = _setting(
         casts.seconds(0), 1.0, "in a drain: wait for the first byte of an accepted connection", "seconds"
@@ -222,7 +248,7 @@ def variable(field: str) -> str:
 
 
 TABLE = dataclasses.fields(Settings)
-"""The table itself: name, default, and ``metadata`` with ``cast``, ``meaning`` and ``unit``."""
+"""The table itself: name, default, and ``metadata`` with ``cast``, ``meaning``, ``unit`` and ``setter``."""
 
 
 def load(environ: Mapping[str, str]) -> Settings:

@@ -20,6 +20,7 @@ import json
 import os
 import pwd
 import re
+import resource
 import shutil
 import socket
 import struct
@@ -145,12 +146,12 @@ def _tcp_listener(address: Address) -> tuple[int, int] | None:
         for line in _lines(table)[1:]:
             fields = line.split()
             host, port = _decode(fields[1])
-            if fields[3] == TCP_LISTEN and port == address.port and _clash(host, wanted):
+            if fields[3] == TCP_LISTEN and port == address.port and clash(host, wanted):
                 return int(fields[9]), int(fields[7])
     return None
 
 
-def _clash(one: IPAddress, other: IPAddress) -> bool:
+def clash(one: IPAddress, other: IPAddress) -> bool:
     """Tell whether both can't be bound to one port. `::` counts as dual-stack: /proc doesn't tell."""
     if one.version != other.version:
         six = one if one.version == 6 else other
@@ -211,9 +212,12 @@ def _user_name(uid: int) -> str:
 
 
 def listen_facts(url: str) -> dict[str, Any]:
-    """Say whether the address is free: by binding it (and nothing more), since only that tells for sure."""
+    """Say whether the address is free: by binding it (and nothing more), since only that tells for sure.
+
+    `reason` is the name of the error (errno(3)), `holder` who listens there, as text too.
+    """
     address = parse_url(url)
-    facts: dict[str, Any] = {"url": url, "free": True, "error": None, "holder": None}
+    facts: dict[str, Any] = {"url": url, "free": True, "error": None, "reason": None, "holder": None}
     try:
         if address.family == socket.AF_UNIX:
             in_use = _unix_listener(address.path) is not None
@@ -221,23 +225,79 @@ def listen_facts(url: str) -> dict[str, Any]:
         else:
             error = _try_to_bind(address)
         if error is not None:
-            holder = holder_of(address)
-            facts.update(free=False, error=error.strerror, holder=holder and holder._asdict())
+            holder = holder_of(address) if error.errno == errno.EADDRINUSE else None
+            facts.update(free=False, error=error.strerror, reason=errno.errorcode.get(error.errno or 0))
+            facts.update(holder=holder and {**holder._asdict(), "text": str(holder)})
     except socket.gaierror as problem:
         facts.update(free=False, error=f"the host {address.host} is unknown: {problem.strerror}")
     return facts
 
 
 def _try_to_bind(address: Address) -> OSError | None:
-    with socket.socket(address.family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        with socket.socket(address.family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(resolve(address))
-        except socket.gaierror:
-            raise
-        except OSError as error:
-            return error
+    except socket.gaierror:
+        raise
+    except OSError as error:  # of socket(2) as well: a kernel without IPv6
+        return error
     return None
+
+
+def network_facts() -> dict[str, Any]:
+    """Tell the host's own addresses, and the first port that needs no privilege (ip(7))."""
+    first = "".join(_lines("/proc/sys/net/ipv4/ip_unprivileged_port_start")) or "1024"
+    return {"addresses": _addresses(), "first_unprivileged_port": int(first)}
+
+
+def _addresses(proc: str = "/proc/net") -> list[str]:
+    """List the addresses of this host: /proc/net/fib_trie has IPv4's, if_inet6 IPv6's."""
+    found = []
+    leaf = ""
+    for line in _lines(f"{proc}/fib_trie"):
+        words = line.split()
+        if words[:1] == ["|--"]:
+            leaf = words[1]
+        elif words == ["/32", "host", "LOCAL"] and leaf not in found:
+            found.append(leaf)
+    return found + [
+        str(ipaddress.IPv6Address(bytes.fromhex(line.split()[0]))) for line in _lines(f"{proc}/if_inet6")
+    ]
+
+
+def limit_facts() -> dict[str, int | None]:
+    """Tell how many files a process started here may have open (getrlimit(2)); None for no limit."""
+    soft, hard = (
+        None if limit == resource.RLIM_INFINITY else limit
+        for limit in resource.getrlimit(resource.RLIMIT_NOFILE)
+    )
+    return {"soft": soft, "hard": hard}
+
+
+def server_facts(home: str) -> dict[str, Any]:
+    """Tell whose the supervisord of that folder is: who runs it, and who owns its folder `run`; None without one."""
+    facts: dict[str, Any] = {"pid": None, "user": None, "owner": None}
+    with contextlib.suppress(OSError):
+        facts["owner"] = _user_name(Path(home, "run").stat().st_uid)
+    with contextlib.suppress(OSError, ValueError):
+        pid = int(Path(f"{home}/run/supervisord.pid").read_text(encoding="ascii"))
+        # A number that another process has by now is no supervisord.
+        if os.fsencode(f"{home}/") in Path(f"/proc/{pid}/cmdline").read_bytes():
+            facts.update(pid=pid, user=_user_name(Path(f"/proc/{pid}").stat().st_uid))
+    return facts
+
+
+def configured_sockets(folder: str) -> list[dict[str, str]]:
+    """List what the program files of that folder listen to: each file's name and its socket's URL."""
+    found = []
+    for path in sorted(glob.glob(f"{glob.escape(folder)}/*.conf")):  # noqa: PTH207 - a folder may be unreadable
+        with contextlib.suppress(OSError):
+            urls = re.findall(
+                r"^socket=(\S+)", Path(path).read_text(encoding="utf-8", errors="replace"), re.M
+            )
+            found += [{"file": os.path.basename(path), "url": url} for url in urls]  # noqa: PTH119
+    return found
 
 
 def user_facts(name: str) -> dict[str, Any]:
@@ -303,13 +363,6 @@ def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str
 
 def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
     """Ask one interpreter what it is, as the user who is to run it; None when that user gets no answer."""
-
-    def become() -> None:
-        if user is not None and _may_become(user) and os.geteuid() == 0:
-            os.setgroups(user["groups"])
-            os.setgid(user["gid"])
-            os.setuid(user["uid"])
-
     try:
         done = subprocess.run(
             [path, "-I", "-c", PROBE],
@@ -318,7 +371,7 @@ def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
             timeout=PROBE_TIMEOUT,
             check=False,
             cwd="/",
-            preexec_fn=become,
+            preexec_fn=lambda: _become(user),
         )
         if done.returncode != 0:
             return None
@@ -329,6 +382,14 @@ def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
 
 def _may_become(user: dict[str, Any] | None) -> bool:
     return user is not None and user["exists"] and os.geteuid() in (0, user["uid"])
+
+
+def _become(user: dict[str, Any] | None) -> None:
+    """Become the service user in a child that was just forked, if we are root and that user exists."""
+    if user is not None and _may_become(user) and os.geteuid() == 0:
+        os.setgroups(user["groups"])
+        os.setgid(user["gid"])
+        os.setuid(user["uid"])
 
 
 def core_facts() -> dict[str, Any]:
@@ -371,20 +432,60 @@ def _limit_of(folder: Path) -> float | None:
     return None if quota in ("max", "-1") else int(quota) / int(period)
 
 
-def path_facts(path: str) -> dict[str, Any]:
-    """Tell of a folder that may not exist yet: the nearest parent that does, and what can be done there."""
-    nearest = Path(path)
-    while not nearest.exists():
-        nearest = nearest.parent
+def path_facts(path: str, user: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Tell of a folder that may not exist yet: the nearest parent that does, and what can be done there.
+
+    `closed` is the first folder on the way that the service user cannot enter, None when there is none or it could
+    not be tried.
+    """
+    nearest = path
+    while not os.path.lexists(nearest):
+        nearest = os.path.dirname(nearest)  # noqa: PTH120
+    way = [os.path.sep, *(str(each) for each in reversed(Path(nearest).parents)), nearest]
+    flags = os.statvfs(nearest).f_flag if os.path.exists(nearest) else 0  # noqa: PTH110
     return {
         "path": path,
-        "exists": Path(path).exists(),
-        "nearest": str(nearest),
-        "is_folder": nearest.is_dir(),
+        "exists": os.path.exists(path),  # noqa: PTH110 - Path.exists raises where we may not look
+        "nearest": nearest,
+        "is_folder": os.path.isdir(nearest),  # noqa: PTH112
+        "broken_link": os.path.islink(nearest) and not os.path.exists(nearest),  # noqa: PTH110, PTH114
         "writable": os.access(nearest, os.W_OK | os.X_OK, effective_ids=True),
-        "noexec": bool(os.statvfs(nearest).f_flag & os.ST_NOEXEC),
-        "free_bytes": shutil.disk_usage(nearest).free,
+        "read_only": bool(flags & os.ST_RDONLY),
+        "noexec": bool(flags & os.ST_NOEXEC),
+        "free_bytes": shutil.disk_usage(nearest).free if os.path.exists(nearest) else 0,  # noqa: PTH110
+        "closed": next((each for each in way if _may_enter(each, user) is False), None),
     }
+
+
+def _may_enter(folder: str, user: dict[str, Any] | None) -> bool | None:
+    """Try as that user whether what lies in the folder can be reached; None when it is no folder, or we cannot try."""
+    if not _may_become(user) or not os.path.isdir(folder):  # noqa: PTH112
+        return None
+    child = os.fork()
+    if child == 0:
+        try:
+            _become(user)
+            os._exit(0 if os.access(folder, os.X_OK) else 1)
+        finally:
+            os._exit(2)
+    status = os.waitpid(child, 0)[1]
+    return {0: True, 1: False}.get(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else None
+
+
+def misplaced(wanted: dict[str, str]) -> list[dict[str, str]]:
+    """List the paths where something else stands than the kind that is wanted there (folder, link or file)."""
+    found = []
+    for path, kind in wanted.items():
+        is_kind = {"folder": os.path.isdir, "link": os.path.islink, "file": os.path.isfile}[kind]
+        if os.path.lexists(path) and not is_kind(path):
+            found.append({"path": path, "wanted": kind, "found": _kind(path)})
+    return found
+
+
+def _kind(path: str) -> str:
+    if os.path.islink(path):  # noqa: PTH114
+        return "link" if os.path.exists(path) else "broken link"  # noqa: PTH110
+    return "folder" if os.path.isdir(path) else "file"  # noqa: PTH112
 
 
 def socket_path_facts(path: str) -> dict[str, Any]:
@@ -393,40 +494,49 @@ def socket_path_facts(path: str) -> dict[str, Any]:
     return {"path": path, "bytes": size, "limit": UNIX_PATH_MAX, "fits": size <= UNIX_PATH_MAX}
 
 
-def gather(
-    user: str | None = None,
-    root: str | None = None,
-    listen: list[str] | None = None,
-    pythons: list[str] | None = None,
-    socket_paths: list[str] | None = None,
-) -> dict[str, Any]:
-    """Gather all facts.
+class Question(NamedTuple):
+    """What to gather facts of."""
 
-    The arguments name the service user, the folder to install below, the socket URLs to be held, interpreters
-    to try beside those found, and unix sockets' paths to be measured.
-    """
-    service_user = user_facts(user) if user else None
+    user: str | None = None  # the service user
+    root: str | None = None  # the folder to install below, an absolute path
+    listen: list[str] | None = None  # the socket URLs to be held
+    pythons: list[str] | None = None  # interpreters to try beside those found
+    socket_paths: list[str] | None = None  # unix sockets' paths to be measured
+    supervisor: str | None = None  # supervisord's folder
+    kinds: dict[str, str] | None = None  # paths, and what each is to be: folder, link or file
+
+
+def gather(question: Question) -> dict[str, Any]:
+    """Gather all facts."""
+    user = user_facts(question.user) if question.user else None
+    supervisor = question.supervisor
     return {
         "euid": os.geteuid(),
-        "user": service_user,
+        "user": user,
         "cores": core_facts(),
-        "pythons": python_facts(pythons or [], service_user),
-        "listen": [listen_facts(url) for url in listen or []],
-        "root": path_facts(root) if root else None,
-        "socket_paths": [socket_path_facts(path) for path in socket_paths or []],
+        "open_files": limit_facts(),
+        "network": network_facts(),
+        "pythons": python_facts(question.pythons or [], user),
+        "listen": [listen_facts(url) for url in question.listen or []],
+        "root": path_facts(question.root, user) if question.root else None,
+        "socket_paths": [socket_path_facts(path) for path in question.socket_paths or []],
+        "supervisor": server_facts(supervisor) if supervisor else None,
+        "configured": configured_sockets(f"{supervisor}/conf.d") if supervisor else [],
+        "misplaced": misplaced(question.kinds or {}),
     }
 
 
-def _wanted(text: str) -> dict[str, Any]:
+def question_of(text: str) -> Question:
+    """Read a question from JSON. ValueError says what is wrong with it."""
     wanted = json.loads(text)
     if not isinstance(wanted, dict):
         raise ValueError("a JSON object is needed")  # noqa: TRY004 - one kind of error for one message
-    unknown = set(wanted) - {"user", "root", "listen", "pythons", "socket_paths"}
+    unknown = set(wanted) - set(Question._fields)
     if unknown:
         raise ValueError("unknown: " + ", ".join(sorted(unknown)))
     if wanted.get("root") and not Path(wanted["root"]).is_absolute():
         raise ValueError(f"root is not an absolute path: {wanted['root']}")
-    return wanted
+    return Question(**wanted)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -435,12 +545,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--json-args",
         default="{}",
-        help="a JSON object with any of: user, root (an absolute path), listen (list of socket URLs), "
-        "pythons (list of paths), socket_paths (list of paths)",
+        help="a JSON object with any of: " + ", ".join(Question._fields),
     )
     given = parser.parse_args(arguments)
     try:
-        facts = gather(**_wanted(given.json_args))
+        facts = gather(question_of(given.json_args))
     except ValueError as problem:
         parser.error(f"--json-args: {problem}")  # exits with 2
     print(json.dumps(facts))  # noqa: T201 - this is what the script is for

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY, Site, free_port, recap, recaps
+from tests.deploy.conftest import REPOSITORY, SITE, Site, free_port, recap, recaps
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(site: Site) -> None:
@@ -39,7 +39,9 @@ def test_check_tells_the_truth_and_changes_nothing(site: Site) -> None:
 
 def test_a_setting_is_a_switch_and_rollback_brings_it_back(site: Site) -> None:
     before = site.live()
-    site.deploy(app_environment={"GREETING": 'good "day" 100% sure'})
+    site.deploy(
+        app_environment={"GREETING": 'good "day" 100% sure'}, app_source=str(SITE)
+    )  # one source, not in a list
     assert site.ask() == (200, 'good "day" 100% sure')
     assert site.live()["colour"] != before["colour"]
     assert site.live()["previous"] == before["release"]
@@ -112,47 +114,39 @@ def test_a_broken_release_is_refused_with_its_own_last_words(site: Site, broken:
     assert not (site.home / "lock").is_symlink()
 
 
+# Of each kind one: tests/unit/test_preflight.py has the rest.
 WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"web_framework": "flask"}, 'web_framework is "flask". It is one of'),
-    ({"workers": "many"}, 'workers is "many". Write a whole number from 1 to 256'),
-    ({"workers": 0}, "workers is"),
-    ({"api_port": 70000}, "port is"),
     ({"port": "http"}, 'port is "http"'),
-    ({"bind": "localhost"}, 'bind is "localhost"'),
-    ({"api_name": "My API"}, 'api_name is "My API"'),
-    ({"gate_timeout": "soon"}, 'gate_timeout is "soon"'),
-    ({"drain_timeout": 1}, "drain_timeout is"),
-    ({"smoke_path": "health"}, 'smoke_path is "health"'),
-    ({"smoke_host": "two words"}, 'smoke_host is "two words"'),
-    ({"app_environment": {"A": "two\nlines"}}, "app_environment or worker_settings has A="),
-    ({"app_environment": {"A": "say 'hi'"}}, "without one at its beginning or end"),
-    ({"app_environment": {"A-B": "x"}}, "app_environment or worker_settings has A-B="),
-    ({"app_secrets": {"A": 5}}, "app_secrets has A:"),
+    ({"app_environment": {"A": None}}, "app_environment: A is empty (null)"),
+    ({"app_environment": "{{ nowhere }}"}, "app_environment cannot be read: 'nowhere' is undefined"),
+    ({"app_secrets": {"A": 5}}, "app_secrets: A is a number"),
+    ({"worker_settings": {"MOORING_MAX_CONNECTION": 5}}, "did you mean MOORING_MAX_CONNECTIONS?"),
+    ({"companions": ["json.tool"]}, "companions is a list"),
+    ({"hooks_before": [{"name": "migrate", "command": "one string"}]}, "a command that is a list of words"),
+    ({"mooring_root": "/"}, 'mooring_root is "/"'),
+    ({"workers": "", "bind": None}, 'workers is "".'),
+    ({"workers": "", "bind": None}, "bind is null."),
+]
+WRONG_TARGETS: list[tuple[dict[str, Any], str]] = [
     ({"service_user": "nobody-of-that-name"}, 'service_user is "nobody-of-that-name"'),
     ({"service_user": "root"}, "nothing of Mooring runs as root"),
     ({"target_python": "/bin/true"}, "has no Python that will do"),
-    ({"wsgi_apps": {"django": "greeter.application"}}, "wsgi_apps.django is"),
-    ({"mooring_root": "/"}, 'mooring_root is "/"'),
     ({"mooring_root": "/proc/mooring"}, "another folder by mooring_root"),
+    ({"mooring_root": "/dev/null/mooring"}, "but /dev/null on wrong4 is no folder"),
     ({"mooring_root": "/tmp/" + "long" * 30}, "a unix socket's path at most"),
-    ({"releases_kept": 1}, "releases_kept is"),
-    ({"hooks_before": [{"name": "migrate", "command": "one string"}]}, "hooks_before or hooks_after has"),
-    (
-        {"hooks_after": [{"name": "announce", "command": ["true"], "where": "moon"}]},
-        "hooks_before or hooks_after has",
-    ),
-    (
-        {"hooks_after": [{"name": "announce", "command": ["true"], "on": "controller"}]},
-        "perhaps once: true or where: controller",
-    ),
+    ({"bind": "198.51.100.1"}, 'bind is "198.51.100.1", which is no address of wrong6'),
+    ({"api_port": 80}, "api_port is 80, and on wrong7 only root can open a port below 1024"),
 ]
 
 
-def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: Path) -> None:
-    """One run over as many hosts as there are wrong values: each host has one, and each must be told so.
-
-    By status.yml, which begins with the same checks: deploy.yml ends for all hosts at the first one that is wrong.
-    """
+@pytest.mark.parametrize(
+    ("playbook", "wrong"), [("playbooks/status.yml", WRONG_VALUES), ("deploy.yml", WRONG_TARGETS)]
+)
+def test_what_is_wrong_is_refused_before_anything_changes(
+    site: Site, tmp_path: Path, playbook: str, wrong: list[tuple[dict[str, Any], str]]
+) -> None:
+    """One run over as many hosts as there are wrong values: each host has one, and each must be told so."""
     hosts = {
         f"wrong{number}": {
             "ansible_connection": "local",
@@ -160,21 +154,94 @@ def test_wrong_values_are_refused_before_anything_changes(site: Site, tmp_path: 
             **site.knobs,
             "mooring_root": str(tmp_path / "never"),
             "api_port": free_port(),
+            "worker": 3,
             **knobs,
         }
-        for number, (knobs, _) in enumerate(WRONG_VALUES)
+        for number, (knobs, _) in enumerate(wrong)
     }
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"api": {"hosts": hosts}}))
-    done = site.run("playbooks/status.yml", "-i", str(inventory), alone=True)
+    done = site.run(playbook, "-i", str(inventory), alone=True)
     assert done.returncode == 2, done.stdout
-    for number, (knobs, words) in enumerate(WRONG_VALUES):
+    for number, (knobs, words) in enumerate(wrong):
         said = rf"\n(?:fatal|failed): \[wrong{number}\](.*?)(?=\n(?:fatal|failed|ok|TASK|PLAY|\[ERROR))"
         match = re.search(said, done.stdout, re.DOTALL)
         assert match, f"{knobs} was not refused"
         assert words in " ".join(match[1].split()), f"{knobs}: {match[1]}"
     assert all(counts["changed"] == 0 for counts in recaps(done.stdout).values())
     assert not (tmp_path / "never").exists()
+
+
+def test_a_slip_in_a_setting_s_name_is_refused_or_told(site: Site, tmp_path: Path) -> None:
+    output = site.refused("playbooks/status.yml", "-e", "worker=3")
+    assert "-e worker is no setting; did you mean workers?" in output
+    site.knobs["worker"] = 3
+    try:
+        inventory = tmp_path / "hosts.json"
+        host = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, **site.knobs}
+        del host["workers"]
+        host |= {"mooring_root": str(site.root), "api_port": site.port}
+        inventory.write_text(json.dumps({"api": {"hosts": {"localhost": host}}}))
+        done = site.run("playbooks/status.yml", "-i", str(inventory), alone=True)
+    finally:
+        del site.knobs["worker"]
+    assert done.returncode == 0, done.stdout
+    assert (
+        "The inventory has worker, which is no setting and changes nothing; did you mean workers?"
+        in " ".join(done.stdout.split())
+    )
+
+
+def test_an_inventory_without_api_hosts_is_refused(site: Site, tmp_path: Path) -> None:
+    inventory = tmp_path / "hosts.yml"
+    inventory.write_text("api: {hosts: {}}\nloadbalancer: {hosts: {lb1: {ansible_connection: local}}}\n")
+    for playbook in ("deploy.yml", "playbooks/status.yml"):
+        done = site.run(playbook, "-i", str(inventory), alone=True)
+        assert done.returncode != 0, done.stdout
+        assert "The inventory has no host in the group api." in done.stdout
+
+
+def test_a_value_that_no_program_file_can_hold_arrives(site: Site) -> None:
+    value = """it's "#1" ; 100% é\r\nand a second line """
+    site.deploy(app_environment={"GREETING": value})
+    assert site.ask() == (200, value)
+
+
+def test_another_address_of_the_same_port_is_refused_and_the_way_out_works(site: Site) -> None:
+    before = site.pids()
+    output = site.refused(bind="0.0.0.0")
+    assert "bind is 0.0.0.0, and greeter on localhost listens at 127.0.0.1" in output
+    assert "deploy with another api_port as well" in output
+    assert (site.pids(), site.ask()[0]) == (before, 200)
+    site.deploy(bind="0.0.0.0", api_port=free_port())
+    site.deploy(bind="127.0.0.2")
+    with socket.create_connection(("127.0.0.2", site.port), timeout=10):
+        pass
+    site.deploy()
+    assert site.ask() == (200, "hello")
+
+
+def test_commands_that_need_little_are_refused_for_little(site: Site) -> None:
+    """What a deploy repairs, and what it alone needs, keeps nobody from looking."""
+    run = site.root / "supervisor/run"
+    owner = run.stat()
+    (site.home / "lock").mkdir()
+    try:
+        output = site.refused("playbooks/status.yml")
+        assert (
+            f"{site.home}/lock on localhost is a folder, and Mooring keeps a link there. Move it away."
+            in output
+        )
+    finally:
+        (site.home / "lock").rmdir()
+    if os.geteuid() == 0:
+        os.chown(run, 0, 0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = site.run("playbooks/verify.yml", target_python="/bin/true", api_port=other.getsockname()[1])
+    assert done.returncode == 0, done.stdout
+    before = site.pids()
+    site.deploy()
+    assert (run.stat().st_uid, site.pids()) == (owner.st_uid, before)
 
 
 def test_a_source_that_is_not_there_is_refused(site: Site) -> None:

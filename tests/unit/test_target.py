@@ -9,6 +9,7 @@ import pwd
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_wrong_arguments_are_told(arguments: str, says: str) -> None:
 
 
 def test_a_user_who_does_not_exist() -> None:
-    facts = target.gather(user="no-such-user")
+    facts = target.gather(target.Question(user="no-such-user"))
     assert facts["user"]["exists"] is False
     assert {python["user_may_run"] for python in facts["pythons"]} == {None}
 
@@ -97,7 +98,10 @@ def test_a_python_that_cannot_be_run_is_named_and_never_chosen(tmp_path: Path) -
     python.write_text(f'#!/bin/sh\ntest `id -u` = 0 && exec {sys.executable} "$@"\n')
     python.chmod(0o755)
     user = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
-    found = {python["path"]: python for python in target.gather(user=user, pythons=[str(python)])["pythons"]}
+    found = {
+        python["path"]: python
+        for python in target.gather(target.Question(user=user, pythons=[str(python)]))["pythons"]
+    }
     assert found[str(python)] == {**target.UNUSABLE, "path": str(python)}
 
 
@@ -196,10 +200,106 @@ def test_a_holder_that_may_not_be_looked_into_has_at_least_a_user() -> None:
 
 def test_a_free_port_and_one_that_cannot_be(held: tuple[str, int]) -> None:
     assert target.listen_facts(f"tcp://127.0.0.2:{held[1]}") == {
-        "url": f"tcp://127.0.0.2:{held[1]}", "free": True, "error": None, "holder": None,
+        "url": f"tcp://127.0.0.2:{held[1]}", "free": True, "error": None, "reason": None, "holder": None,
     }  # fmt: skip
-    assert target.listen_facts(f"tcp://192.0.2.1:{held[1]}")["error"] == "Cannot assign requested address"
+    foreign = target.listen_facts(f"tcp://198.51.100.1:{held[1]}")
+    assert (foreign["error"], foreign["reason"]) == ("Cannot assign requested address", "EADDRNOTAVAIL")
+    taken = target.listen_facts(f"tcp://127.0.0.1:{held[1]}")
+    assert taken["reason"] == "EADDRINUSE"
+    assert taken["holder"]["text"].startswith(f"process {os.getpid()} (")
     assert "no-such-host.invalid is unknown" in target.listen_facts("tcp://no-such-host.invalid:80")["error"]
+
+
+def test_a_kernel_without_a_family_is_no_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    missing = target.Address(45, "::1", 80)  # AF_MCTP stands for IPv6 in a kernel that has none
+    monkeypatch.setattr(target, "parse_url", lambda _: missing)
+    facts = target.listen_facts("tcp://[::1]:80")
+    assert facts["reason"] == "EAFNOSUPPORT"
+
+
+# Addresses, limits, and what stands where
+
+
+def test_the_addresses_of_this_host() -> None:
+    network = target.network_facts()
+    assert "127.0.0.1" in network["addresses"]
+    assert 0 <= network["first_unprivileged_port"] <= 65535
+    for address in network["addresses"]:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        if not address.startswith("fe80"):
+            with socket.socket(family, socket.SOCK_STREAM) as one:
+                one.bind((address, 0))
+
+
+def test_the_limit_of_open_files(tmp_path: Path) -> None:
+    command = f"ulimit -Sn 300; ulimit -Hn 400; exec {sys.executable} {SCRIPT}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout)["open_files"] == {"soft": 300, "hard": 400}
+
+
+def test_what_stands_where_something_else_should(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to("folder")
+    (tmp_path / "broken").symlink_to("nowhere")
+    wanted = {"file": "folder", "folder": "folder", "link": "folder", "broken": "folder", "absent": "folder"}
+    found = target.misplaced({str(tmp_path / name): kind for name, kind in wanted.items()})
+    assert {Path(each["path"]).name: each["found"] for each in found} == {
+        "file": "file",
+        "broken": "broken link",
+    }
+    found = target.misplaced({str(tmp_path / name): "link" for name in wanted})
+    assert {Path(each["path"]).name: each["found"] for each in found} == {"file": "file", "folder": "folder"}
+
+
+def test_a_folder_that_is_a_broken_link_or_a_file(tmp_path: Path) -> None:
+    (tmp_path / "broken").symlink_to("nowhere")
+    facts = target.path_facts(str(tmp_path / "broken/a"))
+    assert (facts["nearest"], facts["broken_link"]) == (str(tmp_path / "broken"), True)
+    (tmp_path / "file").touch()
+    facts = target.path_facts(str(tmp_path / "file/a"))
+    assert (facts["nearest"], facts["is_folder"]) == (str(tmp_path / "file"), False)
+    assert target.path_facts("/proc/x")["writable"] is False or os.geteuid() == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_folder_on_the_way_that_the_service_user_cannot_enter(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:  # tmp_path lies below a folder of root's own
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "closed/inner").mkdir(parents=True)
+        nobody = target.user_facts("nobody")
+        assert target.path_facts(f"{name}/closed/inner/root", nobody)["closed"] is None
+        (folder / "closed").chmod(0o700)
+        assert target.path_facts(f"{name}/closed/inner/root", nobody)["closed"] == f"{name}/closed"
+        assert target.path_facts(f"{name}/closed/inner/root", target.user_facts("root"))["closed"] is None
+
+
+def test_whose_a_supervisord_is(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    me = pwd.getpwuid(os.geteuid()).pw_name
+    assert target.server_facts(str(tmp_path / "no")) == {"pid": None, "user": None, "owner": None}
+    (run / "supervisord.pid").write_text(f"{os.getpid()}\n")
+    assert target.server_facts(str(tmp_path)) == {"pid": None, "user": None, "owner": me}
+    command = [sys.executable, "-c", "input()", f"{tmp_path}/supervisord.conf"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as server:
+        (run / "supervisord.pid").write_text(f"{server.pid}\n")
+        assert target.server_facts(str(tmp_path)) == {"pid": server.pid, "user": me, "owner": me}
+        server.communicate(b"\n")
+    (run / "supervisord.pid").write_text("nonsense")
+    assert target.server_facts(str(tmp_path))["pid"] is None
+
+
+def test_what_the_program_files_listen_to(tmp_path: Path) -> None:
+    (tmp_path / "api-blue.conf").write_text(
+        "[fcgi-program:api-blue]\nsocket=tcp://127.0.0.1:9001\nsocket_backlog=9\n"
+    )
+    (tmp_path / "api-queue.conf").write_text("[program:api-queue]\ncommand=/bin/true\n")
+    assert target.configured_sockets(str(tmp_path)) == [
+        {"file": "api-blue.conf", "url": "tcp://127.0.0.1:9001"}
+    ]
+    assert target.configured_sockets(str(tmp_path / "no")) == []
 
 
 # cores

@@ -1,0 +1,106 @@
+"""Ansible action: checks all settings of the inventory at once; `tools/preflight` has the table and the sentences."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.constants import INTERNAL_STATIC_VARS
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+DOCUMENTATION = r"""
+module: check_inventory
+short_description: Check all settings of the inventory
+description:
+  - Runs on the controller, and fails with one line for each thing that is wrong.
+  - Warns of variables of the inventory that are close to a setting's name.
+options: {}
+"""
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+for folder in ("app", "tools"):
+    if str(REPOSITORY / folder) not in sys.path:
+        sys.path.append(str(REPOSITORY / folder))
+
+import preflight  # noqa: E402 - found only after tools/ is on the path
+from preflight import findings, names  # noqa: E402
+
+PLAYBOOK_VARIABLES = ("release",)
+"""What playbooks take by `-e` beside the settings: rollback.yml's release."""
+MAGIC = (*INTERNAL_STATIC_VARS, "environment", "vars")
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read a file of variables; {} without one."""
+    return dict(yaml.safe_load(path.read_text()) or {}) if path.exists() else {}
+
+
+def plain(value: Any) -> Any:
+    """Take a templated value out of its lazy containers; errors of what is in there come up here."""
+    if isinstance(value, Mapping):
+        return {plain(name): plain(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(each) for each in value]
+    return value if value is None or isinstance(value, (str, int, float)) else str(value)
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs on the controller alone."""
+
+    _supports_check_mode = True
+    _requires_connection = False
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check; `failed` and `msg` when something is wrong."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        defaults = read(REPOSITORY / "roles/site/defaults/main.yml")
+        every, found = self._values(variables, [*defaults, *findings.OPTIONAL])
+        found += preflight.inventory(every, balanced=bool(variables.get("groups", {}).get("loadbalancer")))
+
+        settings, known = self._known(defaults)
+        extra = load_extra_vars(self._loader)
+        found += names.refused(extra, settings, known)
+        given = [name for name, default in defaults.items() if variables.get(name) != default]
+        for notice in names.noticed(set(variables) - set(extra) - set(MAGIC), settings, known, given):
+            self._display.warning(notice)
+
+        result["changed"] = False
+        if found:
+            result.update(failed=True, msg="\n".join(found))
+        return result
+
+    def _values(self, variables: dict[str, Any], wanted: list[str]) -> tuple[dict[str, Any], list[str]]:
+        """Read the settings, and say which cannot be read: an undefined variable, a vault without its password."""
+        every: dict[str, Any] = {}
+        found = []
+        for name in wanted:
+            if name in variables:
+                try:
+                    every[name] = plain(self._templar.template(variables[name]))
+                except AnsibleError as error:
+                    found.append(f"{name} cannot be read: {' '.join(str(error).split())}")
+        return every, found
+
+    @staticmethod
+    def _known(defaults: dict[str, Any]) -> tuple[set[str], set[str]]:
+        """List what a user may set (the settings, and roles' variables that no wiring sets), and all our names."""
+        wiring = set(read(REPOSITORY / "playbooks/vars/wiring.yml"))
+        ours = set(wiring)
+        for kind in ("defaults", "vars"):
+            for path in (REPOSITORY / "roles").glob(f"*/{kind}/main.yml"):
+                ours |= set(read(path))
+        free = {
+            name
+            for path in (REPOSITORY / "roles").glob("*/defaults/main.yml")
+            for name in read(path)
+            if name not in wiring
+        }
+        settings = free | set(defaults) | {*findings.OPTIONAL, *PLAYBOOK_VARIABLES}
+        return settings, ours | settings

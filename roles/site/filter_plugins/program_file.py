@@ -1,0 +1,28 @@
+"""Filters: what supervisord's program files can hold of an inventory's values; `tools/preflight` has the rules."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+for folder in ("app", "tools"):
+    if str(REPOSITORY / folder) not in sys.path:
+        sys.path.append(str(REPOSITORY / folder))
+
+from preflight import program_file  # noqa: E402 - found only after tools/ is on the path
+
+
+class FilterModule:
+    """Ansible asks it for the filters by their names."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """List the filters."""
+        return {
+            "mooring_switches": program_file.switches,
+            "mooring_inside": program_file.inside,
+            "mooring_beside": program_file.beside,
+            "mooring_command": program_file.command,
+        }

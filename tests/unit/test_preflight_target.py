@@ -1,0 +1,226 @@
+"""What a target is refused for, by which command, and in which words."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mooring import target as probe
+from preflight import target
+from preflight.target import CHECKS, OPEN_FILES, SPARE
+
+REPOSITORY = Path(__file__).parents[2]
+ROOM = 400 * 1024 * 1024
+FACTS: dict[str, Any] = {
+    "euid": 1000,
+    "user": {"name": "api", "exists": True, "uid": 1000, "gid": 1000},
+    "open_files": {"soft": 1024, "hard": 1_048_576},
+    "network": {"addresses": ["127.0.0.1", "192.0.2.7"], "first_unprivileged_port": 1024},
+    "pythons": [{"path": "/usr/bin/python3.9", "version": [3, 9, 2], "venv": False, "user_may_run": False}],
+    "listen": [{"url": "tcp://127.0.0.1:9001", "free": True, "error": None, "reason": None, "holder": None}],
+    "root": {
+        "path": "/opt/mooring", "exists": False, "nearest": "/opt", "is_folder": True, "broken_link": False, "writable": True,
+        "read_only": False, "noexec": False, "free_bytes": ROOM, "closed": None,
+    },
+    "socket_paths": [{"path": "/x", "bytes": 2, "limit": 107, "fits": True}],
+    "supervisor": {"pid": None, "user": None, "owner": None},
+    "configured": [],
+    "misplaced": [],
+}  # fmt: skip
+WANTED: dict[str, Any] = {
+    "host": "api1", "root": "/opt/mooring", "name": "greeter", "init": "background", "bind": "127.0.0.1",
+    "url": "tcp://127.0.0.1:9001", "python": {"path": "/usr/bin/python3.13"}, "workers": 4, "companions": 1, "settings": {},
+    "socket_unit": "",
+}  # fmt: skip
+
+
+def told(command: str = "deploy", wanted: dict[str, Any] | None = None, **changed: Any) -> list[str]:
+    facts = copy.deepcopy(FACTS)
+    for name, value in changed.items():
+        if isinstance(facts[name], dict):
+            facts[name].update(value)
+        else:
+            facts[name] = [{**facts[name][0], **value}] if isinstance(value, dict) else value
+    return target(facts, {**WANTED, **(wanted or {})}, command)
+
+
+def at(host: str, port: int = 9001) -> dict[str, Any]:
+    return {"bind": host, "url": f"tcp://{f'[{host}]' if ':' in host else host}:{port}"}
+
+
+def taken(reason: str, error: str, **holder: Any) -> dict[str, Any]:
+    return {"free": False, "reason": reason, "error": error, "holder": holder or None}
+
+
+def test_the_facts_are_those_of_the_probe() -> None:
+    facts = probe.gather(
+        probe.Question(
+            user="root", root="/x", listen=["tcp://127.0.0.1:1"], socket_paths=["/x"], supervisor="/x"
+        )
+    )
+    assert facts.keys() - {"cores"} == FACTS.keys()
+    for name in ("root", "supervisor", "network", "open_files"):
+        assert facts[name].keys() == FACTS[name].keys()
+    assert facts["listen"][0].keys() == FACTS["listen"][0].keys()
+
+
+def test_the_role_asks_and_hands_over_what_is_known() -> None:
+    site = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
+    assert set(site["__site_question"]) <= set(probe.Question._fields)
+    assert set(site["__site_wanted"]) == set(WANTED)
+    commands = {
+        path.stem
+        for path in (REPOSITORY / "roles/site/tasks").glob("*.yml")
+        if "site_command: " in path.read_text()
+    }
+    assert commands - {"user"} == set(CHECKS) - {"build"}
+
+
+@pytest.mark.parametrize("command", sorted(CHECKS))
+def test_a_fit_target(command: str) -> None:
+    assert told(command) == []
+    json.dumps(FACTS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted", "words"),
+    [
+        ({"user": {"exists": False}}, {}, 'service_user is "api" on api1: there is no such user. Create it, or name another.'),
+        ({"user": {"uid": 0}}, {}, "nothing of Mooring runs as root. Name an ordinary user."),
+        ({"euid": 7}, {}, 'only root can run processes as somebody else. Leave service_user on "auto", or deploy as root.'),
+        ({"supervisor": {"pid": 5, "user": "bob", "owner": "bob"}}, {}, "runs as bob: a running supervisord cannot become"),
+        ({"supervisor": {"owner": "bob"}}, {}, "belongs to bob"),
+        ({"supervisor": {"owner": "root"}}, {}, "As root: chown api /opt/mooring/supervisor/run."),
+        ({}, {"python": {}}, "Found: /usr/bin/python3.9 (3.9.2, without venv, which api cannot run). Install one"),
+        ({"root": {"is_folder": False}}, {}, "mooring_root is /opt/mooring, but /opt on api1 is no folder."),
+        ({"root": {"broken_link": True}}, {}, "is a link to what is not there."),
+        ({"root": {"read_only": True, "writable": False}}, {}, "is mounted read-only."),
+        ({"root": {"noexec": True}}, {}, "is mounted noexec"),
+        ({"root": {"writable": False}}, {}, "cannot be written."),
+        ({"root": {"closed": "/opt"}}, {}, "api cannot enter /opt on api1"),
+        ({"root": {"free_bytes": 200 * 1024 * 1024}}, {}, "has 200 MiB left"),
+        ({"socket_paths": {"fits": False}}, {}, "Choose a shorter mooring_root or api_name"),
+        ({"misplaced": [{"path": "/l", "wanted": "link", "found": "folder"}]}, {}, "is a folder, and Mooring keeps a link"),
+        # The port
+        (
+            {"listen": taken("EACCES", "Permission denied")}, at("127.0.0.1", 80),
+            "api_port is 80, and on api1 only root can open a port below 1024",
+        ),
+        ({"euid": 0, "network": {"first_unprivileged_port": 100}}, at("127.0.0.1", 80), "or write a port from 100."),
+        (
+            {"listen": taken("EADDRNOTAVAIL", "x")}, at("9.9.9.9"),
+            'bind is "9.9.9.9", which is no address of api1. Write one of its own (127.0.0.1, 192.0.2.7)',
+        ),
+        ({"listen": taken("EADDRNOTAVAIL", "x")}, at("::"), 'bind is "::", and api1 has no IPv6.'),
+        ({"listen": taken("EAFNOSUPPORT", "x")}, at("::1"), "has no IPv6. Write 0.0.0.0"),
+        (
+            {"listen": taken("EADDRINUSE", "Address already in use", pid=9, command="nginx", text="process 9 (nginx)")}, {},
+            "tcp://127.0.0.1:9001 on api1 cannot be opened: Address already in use; held by process 9 (nginx). Stop what",
+        ),
+        (
+            {"listen": taken("EADDRINUSE", "Address already in use", pid=None, command=None, text="a process of user bob")}, {},
+            "held by a process of user bob.",
+        ),
+        (
+            {"listen": taken("EADDRINUSE", "x", pid=9, command="mooring: greeter companion files", text="process 9")}, {},
+            "held by process 9",
+        ),
+        ({"configured": [{"file": "other-bootstrap.conf", "url": "tcp://0.0.0.0:9001"}]}, {}, "is the port of other, an"),
+        (
+            {"configured": [{"file": "greeter-bootstrap.conf", "url": "tcp://127.0.0.1:9001"}]}, at("0.0.0.0"),
+            "bind is 0.0.0.0, and greeter on api1 listens at 127.0.0.1, port 9001: the same port cannot be opened at both"
+            " addresses, and closing it first would refuse requests. Keep bind: 127.0.0.1, or deploy with another api_port",
+        ),
+        ({"configured": [{"file": "greeter-blue.conf", "url": "tcp://[::]:9001"}]}, {}, "listens at ::, port 9001"),
+        # Limits
+        ({"open_files": {"hard": 400}}, {}, "and 1128 are needed for MOORING_MAX_CONNECTIONS of 1000 and 4 workers."),
+        ({"open_files": {"hard": 400}}, {}, "or lower it: worker_settings: {MOORING_MAX_CONNECTIONS: 272}."),
+        ({"open_files": {"hard": 2000}}, {"workers": 256}, "or lower workers."),
+    ],
+)  # fmt: skip
+def test_a_deploy_is_refused_in_one_sentence(
+    changed: dict[str, Any], wanted: dict[str, Any], words: str
+) -> None:
+    (sentence,) = told("deploy", wanted, **changed)
+    assert words in sentence
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted"),
+    [
+        (
+            {"listen": taken("EADDRINUSE", "x", pid=9, command="mooring: greeter blue 0 (django)", text="")},
+            {},
+        ),
+        ({"listen": taken("EADDRINUSE", "x", pid=9, command="/p /opt/mooring/supervisor/x", text="")}, {}),
+        (
+            {"euid": 0, "listen": taken("EADDRINUSE", "x", pid=1, command="/sbin/init", text="")},
+            {"init": "systemd", "socket_unit": "127.0.0.1:9001 (Stream)"},
+        ),
+        ({"euid": 0}, {"init": "systemd", **at("127.0.0.1", 80)}),
+        ({"network": {"first_unprivileged_port": 0}}, at("127.0.0.1", 80)),
+        ({"euid": 0, "supervisor": {"owner": "root"}}, {}),  # the deploy gives it back
+        ({"configured": [{"file": "other-blue.conf", "url": "tcp://127.0.0.2:9001"}]}, {}),
+        ({"configured": [{"file": "greeter-blue.conf", "url": "tcp://127.0.0.2:9001"}]}, {}),
+        ({"configured": [{"file": "greeter-blue.conf", "url": "tcp://0.0.0.0:9002"}]}, {}),
+        # Where it has been deployed, the role release asks for room when it has something to build
+        (
+            {
+                "root": {"free_bytes": 0},
+                "configured": [{"file": "greeter-blue.conf", "url": "tcp://127.0.0.1:9001"}],
+            },
+            {},
+        ),
+        ({"open_files": {"hard": 1128}}, {}),
+        ({"open_files": {"hard": 400}}, {"settings": {"MOORING_MAX_CONNECTIONS": "272"}}),
+        ({"open_files": {"hard": 400}, "euid": 0}, {"init": "systemd"}),  # its unit has a limit of its own
+        ({"open_files": {"hard": None}}, {"workers": 256}),
+    ],
+)
+def test_a_deploy_goes_on(changed: dict[str, Any], wanted: dict[str, Any]) -> None:
+    assert told("deploy", wanted, **changed) == []
+
+
+UNFIT = {
+    "root": {"free_bytes": 0, "noexec": True},
+    "listen": taken("EADDRINUSE", "x"),
+    "supervisor": {"owner": "root"},
+    "open_files": {"hard": 100},
+    "socket_paths": {"fits": False},
+}
+
+
+@pytest.mark.parametrize("command", ["operate", "look", "remove"])
+def test_other_commands_ask_for_less(command: str) -> None:
+    assert len(told("deploy", {"python": {}}, **UNFIT)) == 7
+    assert told(command, {"python": {}}, **UNFIT) == []
+    broken = [{"path": "/l", "wanted": "link", "found": "folder"}]
+    assert len(told(command, {"python": {}}, misplaced=broken)) == 1
+
+
+def test_what_cannot_become_the_service_user_cannot_operate() -> None:
+    assert "only root" in told("operate", euid=7)[0]
+    assert told("look", euid=7) == []
+    assert "MiB left" in told("build", root={"free_bytes": 0})[0]
+
+
+@pytest.mark.parametrize(
+    ("hard", "wanted", "files"),
+    [
+        (None, {}, OPEN_FILES),
+        (1_048_576, {}, OPEN_FILES),
+        (4096, {}, 4096 - SPARE),
+        (2000, {}, 2000 - SPARE),
+        (400, {"init": "systemd"}, OPEN_FILES),
+        (1_048_576, {"settings": {"MOORING_MAX_CONNECTIONS": 9000}}, 9064),
+    ],
+)
+def test_open_files_follow_the_hard_limit(hard: int | None, wanted: dict[str, Any], files: int) -> None:
+    from preflight import open_files
+
+    assert open_files({**FACTS, "open_files": {"soft": 1024, "hard": hard}}, {**WANTED, **wanted}) == files
