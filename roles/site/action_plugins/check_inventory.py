@@ -85,7 +85,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
                 try:
                     every[name] = plain(self._templar.template(variables[name]))
                 except AnsibleError as error:
-                    found.append(f"{name} cannot be read: {' '.join(str(error).split())}")
+                    why = " ".join(str(error).split()).rstrip(".")
+                    found.append(
+                        f"{name} cannot be read: {why}. Define what it names; a vault wants its password."
+                    )
         return every, found
 
     @staticmethod
