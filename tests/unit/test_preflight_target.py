@@ -12,7 +12,7 @@ import yaml
 
 from mooring import target as probe
 from preflight import target
-from preflight.target import CHECKS, OPEN_FILES, SPARE
+from preflight.host import CHECKS, OPEN_FILES, SPARE
 
 REPOSITORY = Path(__file__).parents[2]
 ROOM = 400 * 1024 * 1024

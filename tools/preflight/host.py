@@ -23,6 +23,7 @@ OPEN_FILES = 4096
 """Open files that supervisord and each process may have, where the host allows as many."""
 SPARE = 64
 """Descriptors above that number, which the plugin keeps its sockets at."""
+MAX_CONNECTIONS = runtime.variable("max_connections")
 PER_PROCESS = 5
 """Descriptors of supervisord for each process: three pipes and two logs."""
 OWN = 64
@@ -50,8 +51,7 @@ class Site:
     @property
     def max_connections(self) -> int:
         """Tell how many connections a worker takes."""
-        field = next(field for field in runtime.TABLE if field.name == "max_connections")
-        return int(self.settings.get(runtime.variable(field.name)) or field.default)
+        return int(self.settings.get(MAX_CONNECTIONS) or runtime.Settings.max_connections)
 
     @property
     def systemd(self) -> bool:
@@ -188,7 +188,7 @@ def _limits(facts: dict[str, Any], site: Site) -> Iterator[str]:
     hard, needed = facts["open_files"]["hard"], _needed(site)
     if site.systemd or hard is None or hard - SPARE >= needed:
         return
-    name, left = runtime.variable("max_connections"), hard - SPARE - RESERVE
+    name, left = MAX_CONNECTIONS, hard - SPARE - RESERVE
     lower = (
         f"lower it: worker_settings: {{{name}: {left}}}"
         if left >= 1 and needed == site.max_connections + RESERVE
