@@ -203,7 +203,18 @@ def test_what_the_deploy_sets_is_what_the_settings_table_says() -> None:
 
 # Names
 
-SETTINGS = ["workers", "web_framework", "api_port", "app_environment", "batch", "release", "bind", "port"]
+SETTINGS = [
+    "gate_timeout",
+    "api_name",
+    "workers",
+    "web_framework",
+    "api_port",
+    "app_environment",
+    "batch",
+    "release",
+    "bind",
+    "port",
+]
 
 
 @pytest.mark.parametrize(
@@ -212,6 +223,7 @@ SETTINGS = ["workers", "web_framework", "api_port", "app_environment", "batch", 
         ("worker", "workers"), ("Workers", "workers"), ("web-framework", "web_framework"), ("framework", "web_framework"),
         ("api_prot", "api_port"), ("relase", "release"), ("workers", ""), ("ansible_port", ""), ("batch_size", ""),
         ("site_name", ""), ("http_proxy", ""), ("_worker", ""), ("postgres_host", ""),
+        ("read_timeout", ""), ("git_environment", ""), ("name", ""), ("settings", ""),
     ],
 )  # fmt: skip
 def test_near_misses_of_settings(name: str, near: str) -> None:

@@ -13,6 +13,8 @@ from preflight import values
 
 CLOSE = 0.8
 """How alike two names are (difflib's ratio) to be taken for one."""
+LONG = 8
+"""Letters of a word that is taken for a setting's last one: `framework`, but not `name`."""
 
 
 def refused(extra: Iterable[str], settings: Collection[str], known: Collection[str]) -> Iterator[str]:
@@ -33,7 +35,12 @@ def noticed(
 
 
 def miss(name: str, settings: Collection[str]) -> str:
-    """Find the setting that a name is a near miss of; "" for none."""
+    """Find the setting that a name is a near miss of; "" for none.
+
+    A slip keeps the first letter (read_timeout is somebody's own, and no gate_timeout), or leaves the first word away.
+    """
     if name in settings or name.startswith(("ansible_", "_")):
         return ""
-    return values.nearest(name, settings, CLOSE)
+    shortened = [each for each in settings if len(name) >= LONG and each.endswith(f"_{name.lower()}")]
+    alike = [each for each in settings if each[0] == name[0].lower()]
+    return shortened[0] if len(shortened) == 1 else values.nearest(name, alike, CLOSE)
