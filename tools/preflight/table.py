@@ -82,6 +82,7 @@ TABLE = (
     seconds("gate_timeout", 1),
     seconds("drain_timeout", 5),
     seconds("watchdog_timeout", 0),
+    seconds("companion_stop_timeout", 1),
     Setting(
         "smoke_path",
         lambda value: text(r"/[!-~]*")(value) and "#" not in str(value),
