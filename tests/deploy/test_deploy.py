@@ -179,14 +179,6 @@ def test_a_slip_in_a_setting_s_name_is_refused(site: Site) -> None:
     assert "-e worker is no setting; did you mean workers?" in output
 
 
-def test_an_inventory_without_api_hosts_is_refused(site: Site, tmp_path: Path) -> None:
-    inventory = tmp_path / "hosts.yml"
-    inventory.write_text("api: {hosts: {}}\nloadbalancer: {hosts: {lb1: {ansible_connection: local}}}\n")
-    done = site.run("deploy.yml", "-i", str(inventory), alone=True)
-    assert done.returncode != 0, done.stdout
-    assert "The inventory has no host in the group api." in done.stdout
-
-
 def test_a_value_that_no_program_file_can_hold_arrives(site: Site) -> None:
     value = """it's "#1" ; 100% é\r\nand a second line"""
     site.deploy(app_environment={"GREETING": value})
@@ -225,9 +217,8 @@ def test_commands_that_need_little_are_refused_for_little(site: Site) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         done = site.run("playbooks/verify.yml", target_python="/bin/true", api_port=other.getsockname()[1])
     assert done.returncode == 0, done.stdout
-    before = site.pids()
     site.deploy()
-    assert (run.stat().st_uid, site.pids()) == (owner.st_uid, before)
+    assert run.stat().st_uid == owner.st_uid
 
 
 def test_a_source_that_is_not_there_is_refused(site: Site) -> None:

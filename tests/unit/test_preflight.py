@@ -192,10 +192,13 @@ def test_load_balancers_do_not_send_what_these_settings_want() -> None:
 
 
 def test_what_the_deploy_sets_is_what_the_settings_table_says() -> None:
-    """But for MOORING_PROBATION, which an inventory may set as well."""
+    """But for what an inventory may set as well."""
     given = (REPOSITORY / "roles/release/vars/main.yml").read_text()
     given += "".join(path.read_text() for path in (REPOSITORY / "templates/instance").iterdir())
-    set_there = set(re.findall(r"\b(MOORING_[A-Z_]+)\b(?='?[:=])", given)) - {"MOORING_PROBATION"}
+    set_there = set(re.findall(r"\b(MOORING_[A-Z_]+)\b(?='?[:=])", given)) - {
+        "MOORING_PROBATION",
+        "MOORING_CHILDREN",
+    }
     of_worker = {runtime.variable(field.name): field.metadata["setter"] for field in runtime.TABLE}
     assert set_there & of_worker.keys() == {name for name, setter in of_worker.items() if setter}
     setters = {field.metadata["setter"] for field in runtime.TABLE} - {"", runtime.DEPLOY}
