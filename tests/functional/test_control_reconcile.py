@@ -115,10 +115,12 @@ def test_what_runs_without_its_program_file_goes_as_well(instance: Instance) -> 
 def test_a_folder_where_nothing_is_live_is_refused(instance: Instance) -> None:
     home = instance.server.folder
     (home / "live.json").unlink()
-    said = instance.control(
-        "reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"), status=1
-    )
+    command = ("reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"))
+    said = instance.control(*command, status=1)
     assert "Nothing is live in" in said.stderr
+    assert "live.json" not in said.stderr  # before a first deploy, no file is missing
+    program_file(instance, "api-blue").write_text("")  # a generation was live
+    said = instance.control(*command, status=1)
     assert "live.json is missing" in said.stderr
 
 

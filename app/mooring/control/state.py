@@ -92,7 +92,7 @@ def _from_processes(
         default=None,
     )
     if best is None:
-        return State(NOTHING, told, wrong if _has_releases(instance) else "", tuple(generations))
+        return State(NOTHING, told, wrong if _has_program_files(instance) else "", tuple(generations))
     previous = "" if told is None else told.previous if told.release == best.release else told.release
     if previous and not live.built(instance.home, previous):
         previous = ""
@@ -107,12 +107,9 @@ def _from_processes(
     return State(found, told, doubt, tuple(generations))
 
 
-def _has_releases(instance: Instance) -> bool:
-    """Tell whether something has been deployed here: before the first deploy, no file is missing."""
-    try:
-        return any((instance.home / "releases").iterdir())
-    except OSError:
-        return False
+def _has_program_files(instance: Instance) -> bool:
+    """Tell whether a generation was live here: before the first deploy, and after a refused one, no file is missing."""
+    return any(instance.program_file(instance.group(colour)).exists() for colour in live.COLOURS)
 
 
 def _release_of_bootstrap(instance: Instance) -> str:
@@ -131,7 +128,7 @@ def _without_supervisord(instance: Instance, told: Live | None, wrong: str, erro
         return State(told, told, "", generations, answers=False)
     if any(each.ready for each in generations):
         raise ControlError(f"{wrong}, and {error}")
-    return State(NOTHING, None, wrong if _has_releases(instance) else "", generations, answers=False)
+    return State(NOTHING, None, wrong if _has_program_files(instance) else "", generations, answers=False)
 
 
 def repair(instance: Instance, state: State) -> list[str]:
