@@ -67,18 +67,15 @@ class Daemon:
     def process(self) -> int:
         """Look for its process in /proc, by its command line (proc_pid_cmdline(5)); 0 for none.
 
-        One of another pid namespace is a container's, which may have the same paths.
+        One of another pid namespace is a container's, which may have the same paths. The path is compared as a whole:
+        that of /srv/mooring ends in that of /mooring.
         """
-        ours = _pid_namespace("self")
+        ours, named = _pid_namespace("self"), {str(self.conf), f"--configuration={self.conf}"}
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has ended since, or is not ours to look into
                 words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
                 is_supervisord = any(Path(word).name == "supervisord" for word in words)
-                if (
-                    is_supervisord
-                    and any(word.endswith(str(self.conf)) for word in words)
-                    and _pid_namespace(entry.name) == ours
-                ):
+                if is_supervisord and not named.isdisjoint(words) and _pid_namespace(entry.name) == ours:
                     return int(entry.name)
         return 0
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from functional.support import ROOT, Supervisord, alive, free_port, until
 from mooring import target
+from mooring.daemon import Daemon
 
 
 def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
@@ -111,6 +112,23 @@ def test_of_the_environment_that_it_was_started_in_no_process_gets_a_variable(
     own = {name for name in found if not name.startswith(("SUPERVISOR_", "PYTHON"))}
     assert own <= {"HOME", "USER", "LOGNAME", "PATH", "LANG"}
     assert {"PATH", "LANG"} <= own
+
+
+def test_the_supervisord_of_another_root_is_not_ours(folder: Path) -> None:
+    """The path of its configuration ends in ours: of /mooring and /srv/mooring, say. A removal would have ended it."""
+    pidfile, conf = folder / "supervisord.pid", folder / "supervisord.conf"
+    conf.write_text(f"[supervisord]\nnodaemon=true\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
+    for words in (["-c", str(conf)], [f"--configuration={conf}"]):  # by mooring.start, by systemd
+        pidfile.unlink(missing_ok=True)
+        program = Path(sys.prefix) / "bin/supervisord"
+        started = subprocess.Popen([program, *words], cwd="/", stdout=subprocess.DEVNULL)
+        try:
+            until(pidfile.exists, "supervisord runs")
+            assert Daemon(conf).process() == started.pid
+            assert Daemon(Path(f"/{folder.name}/supervisord.conf")).process() == 0
+        finally:
+            started.terminate()
+            started.wait(30)
 
 
 CARELESS = """
