@@ -28,7 +28,7 @@ from typing import Any
 
 CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
 POLL = 0.1  # seconds between two looks
-BAD_NAME = 10  # supervisor.xmlrpc.Faults
+BAD_NAME, CANT_REREAD = 10, 92  # supervisor.xmlrpc.Faults
 
 
 class DaemonError(Exception):
@@ -108,7 +108,8 @@ class Daemon:
         for path in files:
             path.unlink()
         if running:
-            self.call("supervisor.reloadConfig")
+            with _passing(CANT_REREAD):  # a file of somebody else's that is wrong keeps nobody from a removal
+                self.call("supervisor.reloadConfig")
             for group in sorted(groups):
                 with _passing(BAD_NAME):  # it was a file alone
                     self.call("supervisor.stopProcessGroup", group, timeout=timeout)

@@ -65,6 +65,9 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
         supervisord.program(name, f"tcp://127.0.0.1:{free_port()}")
     supervisord.start()
     (supervisord.folder / "conf.d/api-green.conf").write_text("")  # no group of supervisord's yet
+    (supervisord.folder / "conf.d/wrong.conf").write_text(
+        "[program:wrong]\n"
+    )  # somebody else's, and no command
     before = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
     assert said(supervisord, "clear", "--instance", "api") == {
         "removed": ["api-blue", "api-bootstrap", "api-green"]
@@ -72,7 +75,7 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
     after = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
     assert after == {name: before[name] for name in ("api-two-blue", "apiary")}
     left = sorted(path.name for path in (supervisord.folder / "conf.d").iterdir())
-    assert left == ["api-two-blue.conf", "apiary.conf"]
+    assert left == ["api-two-blue.conf", "apiary.conf", "wrong.conf"]
 
 
 def test_shutdown_waits_until_it_has_ended_and_says_when_there_was_none(supervisord: Supervisord) -> None:
