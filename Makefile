@@ -22,11 +22,11 @@ help: ## List the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: venv
-venv: ## Build the controller's virtualenv, .venv
+venv: ## Build the controller's virtualenv, .venv, when it is missing or out of date
 	@tools/venv.sh "$(PYTHON)"
 
 .PHONY: deploy
-deploy: venv ## Deploy the API to this machine (inventory/local); ends with the API answering
+deploy: venv ## Deploy the API to this machine (inventory/local); end with the API answering
 	@ansible-playbook deploy.yml $(ARGS)
 
 .PHONY: status
@@ -34,7 +34,7 @@ status: venv ## Tell what runs and which releases are kept
 	@ansible-playbook playbooks/status.yml $(ARGS)
 
 .PHONY: remove
-remove: venv ## Drain and remove what `make deploy` has deployed
+remove: venv ## Drain and remove what `make deploy` has deployed (a data folder with something in it stays)
 	@ansible-playbook playbooks/remove.yml $(ARGS)
 
 # The Python tests run side by side, a file in one piece, in this order: longest first. One process more than there are cores, since
@@ -42,7 +42,7 @@ remove: venv ## Drain and remove what `make deploy` has deployed
 SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: test
-test: lint ## Pass every test that needs no container engine or root
+test: lint ## Pass every test that needs no container engine or root; molecule's scenarios too
 	@python -m pytest $(SIDE_BY_SIDE) $(ARGS)
 
 .PHONY: lint
@@ -72,7 +72,7 @@ test-faults: venv ## Kill, stop, starve and interrupt under load (minutes; full 
 	@python -m pytest tests/faults $(ARGS)
 
 .PHONY: prove
-prove: venv ## Prove on what `make deploy` has deployed that no request fails; writes build/prove
+prove: venv ## Prove on what `make deploy` has deployed that no request fails; write build/prove
 	@ansible-playbook playbooks/prove.yml $(ARGS)
 
 # molecule names a scenario's folder after the clone's own folder: below one ANSIBLE_HOME, two clones of one name would share it.
@@ -88,7 +88,7 @@ test-host: venv ## Deploy to a host with systemd: restart, kill, a second instan
 	@molecule test -s systemd
 
 .PHONY: test-hosts
-test-hosts: test-host ## The same, and then a cluster with a balancer and faults in the middle of a roll
+test-hosts: test-host ## The same, then a cluster with a load balancer and faults in the middle of a roll
 	@molecule test -s cluster
 
 .PHONY: remove-hosts
@@ -105,7 +105,7 @@ bench: venv ## Measure the worker against other servers (15 minutes; wrk and ab)
 	@PYTHONPATH=tools python -m bench $(ARGS)
 
 .PHONY: bench-quick
-bench-quick: venv ## Measure the targets alone (two minutes; wrk and ab); the report goes to build/bench/quick.md
+bench-quick: venv ## Measure the targets alone (two minutes; wrk and ab); write build/bench/quick.md
 	@PYTHONPATH=tools python -m bench --quick $(ARGS)
 
 .PHONY: format
@@ -114,11 +114,11 @@ format: venv ## Format the Python code
 	@ruff format
 
 .PHONY: docs
-docs: venv ## Write docs/variables.md anew
+docs: venv ## Write docs/variables.md again from the tables of settings
 	@python tools/variables_doc.py
 
 .PHONY: lock
-lock: venv ## Pin requirements/*.in anew, with hashes
+lock: venv ## Pin requirements/*.in to the newest versions, with hashes
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@for name in runtime multicloud supervisor supervisor-4.2.5 installer; do \
 	  uv pip compile --quiet --universal --upgrade --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \

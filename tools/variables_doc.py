@@ -21,7 +21,7 @@ HEAD = """# Variables
 
 Made by `make docs` from `roles/site/` and from the settings tables of the runtime and the API; do not edit by hand.
 
-## The knobs of an inventory
+## The variables of an inventory
 
 Set them in `inventory/<site>/group_vars/api.yml` (`balancer_…` in `group_vars/all/main.yml`, since API hosts and
 load balancers need them), or for one run with `-e name=value`. A wrong value is refused before anything has changed.
@@ -33,7 +33,7 @@ load balancers need them), or for one run with `-e name=value`. A wrong value is
 WORKER = """
 ## Settings of a worker
 
-The knobs set the first of these. Any other goes through `worker_settings`, for example
+The deploy, and the inventory's variables, set some of these. Any other goes through `worker_settings`, for example
 `worker_settings: {MOORING_MAX_CONNECTIONS: 2000}`; a change is a switch, so no request fails.
 
 | variable | default | meaning |

@@ -54,7 +54,7 @@ class Settings:
 
     # Who this is
     instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance", setter="api_name")
-    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the private sockets", setter=DEPLOY)
+    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the status sockets", setter=DEPLOY)
     data_dir: Path | None = _setting(
         casts.directory,
         None,
@@ -64,13 +64,18 @@ class Settings:
     app: str = _setting(
         casts.entry,
         REQUIRED,
-        "the WSGI application: module:attribute or module:factory()",
+        "the WSGI application: module:attribute, module:factory() or module:factory(config.py)",
         setter="wsgi_apps",
     )
     colour: str = _setting(
-        casts.choice("blue", "green"), "blue", "generation of workers that this one belongs to", setter=DEPLOY
+        casts.choice("blue", "green"),
+        "blue",
+        "colour of the generation that this worker belongs to",
+        setter=DEPLOY,
     )
-    number: int = _setting(casts.whole(0, 9999), 0, "the worker's number within its colour", setter=DEPLOY)
+    number: int = _setting(
+        casts.whole(0, 9999), 0, "the worker's number within its generation", setter=DEPLOY
+    )
     release: str = _setting(casts.label, "", "id of the release that is served", setter=DEPLOY)
     framework: str = _setting(
         casts.label, "wsgi", "label for process names and status", setter="web_framework"
@@ -169,7 +174,7 @@ class Settings:
         casts.whole(0), 0, "requests after which a worker is renewed (0: never)", "requests"
     )
     max_requests_jitter: int = _setting(
-        casts.whole(0, 100), 10, "share of max_requests that is drawn by lot on top", "percent"
+        casts.whole(0, 100), 10, "most that is randomly added to max_requests, as a share of it", "percent"
     )
     max_memory: int = _setting(
         casts.whole(0), 0, "resident memory above which a worker is renewed (0: never)", "MiB"
@@ -177,7 +182,7 @@ class Settings:
     watchdog_timeout: float = _setting(
         casts.seconds(0),
         10.0,
-        "silence after which the bootstrap ends a worker (0: never)",
+        "silence after which the bootstrap ends a blocked worker (0: never)",
         "seconds",
         setter="watchdog_timeout",
     )
