@@ -257,12 +257,15 @@ def test_a_command_over_nothing_names_what_is_there(site: Site, short: Path) -> 
 
 def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Path) -> None:
     """A root in which no supervisord runs any more: what a removal takes is decided by names alone."""
-    root = short / "root"
+    root, disk = short / "root", short / "disk"
+    disk.mkdir()
+    root.symlink_to(disk)  # as an administrator may have it; what is there is found all the same
     for folder in (
         "supervisor/conf.d",
         "supervisor/venvs/1",
         "instances/greeter/releases",
         "instances/greeter/data",
+        "instances/other/releases",
     ):
         (root / folder).mkdir(parents=True)
     own = [root / "supervisor/conf.d/greeter-blue.conf", root / "instances/greeter/live.json"]
@@ -290,6 +293,8 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
         return done.stdout
 
     (root / "supervisor/conf.d/greeter-blue.conf").unlink()  # by `clear`, where a supervisord runs
+    assert "supervisord stays, for other." in remove()
+    shutil.rmtree(root / "instances/other")
     output = remove()
     assert "goes on to run what is not of Mooring: cron.conf" in output
     assert f"Left {root}/instances/greeter/data" in output
@@ -305,7 +310,8 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
     assert not client.exists()
     foreign[1].unlink()
     remove()
-    assert not root.exists()
+    assert not root.is_symlink()
+    assert list(disk.iterdir()) == []
 
 
 def test_supervisorctl_says_what_it_can_ask(site: Site, tmp_path: Path) -> None:
