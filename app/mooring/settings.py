@@ -212,7 +212,10 @@ class Settings:
         "processes of the application's that still run at the end of its worker or companion: end them, or leave them",
     )
     children_timeout: float = _setting(
-        casts.seconds(0), 3.0, "how long those have from SIGTERM to SIGKILL", "seconds"
+        casts.seconds(0),
+        3.0,
+        "how long those of a worker have from SIGTERM to SIGKILL (of a companion: 3 s)",
+        "seconds",
     )
 
     # Who is believed
