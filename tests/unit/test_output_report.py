@@ -198,4 +198,5 @@ def test_every_phase_has_words() -> None:
     assert (
         phases.phase("site", "known") == phases.phase("instance", "lock") == phases.phase("other", "x") == ""
     )
+    assert phases.phase("release", "intact") == "", "verify, restart and rollback install nothing"
     assert set(phases._PHASES.values()) - {""} <= set(phases.WHAT)

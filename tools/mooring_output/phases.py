@@ -28,6 +28,7 @@ _PHASES = {
     "supervisor/bundle": "Build",
     "release": "Install",
     "release/bundle": "Build",
+    "release/intact": "",  # nothing is installed: verify, restart and rollback only look
     "virtualenv": "",  # supervisord's, or the release's
     "instance": "",
     "instance/main": "Switch",
