@@ -2,7 +2,7 @@
 
 A setting stands here and nowhere else: its name (``MOORING_`` and the field's name in capitals), how it is
 read, its default, its unit and its meaning. ``load`` collects every wrong value before it complains, so that
-one start tells all there is to mend. No value is ever guessed: an empty variable counts as not set.
+one start tells all there is to fix. No value is ever guessed: an empty variable counts as not set.
 """
 # ruff: noqa: RUF009 - the defaults are made by a function that returns dataclasses.field
 
