@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import files
+from mooring import files, integrity
 from mooring.files import WrongFileError
 
 COLOURS = ("blue", "green")
@@ -89,11 +89,11 @@ def manifest(home: Path, release: str) -> dict[str, Any]:
 def built(home: Path, release: str) -> str:
     """Return what tells this build of the release from an earlier one; "" when it is not complete.
 
-    A damaged release is built again under the same name. Its release.json and the mark of its virtualenv are written last.
+    Its release.json and the manifest of its virtualenv are written last, and neither is written again in place.
     """
     folder = home / "releases" / release
     release_json = _changed(folder / "release.json")
-    return f"{release_json}-{_changed(folder / 'venv' / '.complete')}" if release_json else ""
+    return f"{release_json}-{_changed(folder / 'venv' / integrity.MANIFEST)}" if release_json else ""
 
 
 def _changed(path: Path) -> str:

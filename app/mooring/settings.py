@@ -35,6 +35,8 @@ class WrongSettingsError(ValueError):
 
 REQUIRED: Any = object()
 DEPLOY = "the deploy"
+RESERVE = 64
+"""Open files of a worker beside its clients: logs, libraries, its status socket."""
 """The setter of what no inventory says."""
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from mooring import settings as runtime
 from mooring import target as probe
-from mooring.bootstrap.checks import RESERVE
+from mooring.settings import RESERVE
 from preflight.values import shown
 
 ROOM = 300

@@ -118,8 +118,8 @@ TABLE = (
             text(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", *SYSTEM_FOLDERS)(value)
             and not {".", ".."} & set(str(value).split("/"))
         ),
-        "Write the absolute path of a folder of its own, without blanks and .., for example /opt/mooring"
-        " (playbooks/remove.yml removes it as a whole).",
+        "Write the absolute path of a folder of its own, without blanks and .., for example /opt/mooring,"
+        " which playbooks/remove.yml removes but for data and files of others.",
     ),
     Setting(
         "service_user",

@@ -12,10 +12,9 @@ import sys
 import tempfile
 import time
 
-from mooring.settings import Settings, variable
+from mooring.settings import RESERVE, Settings, variable
 
 LISTENER = 0
-RESERVE = 64  # open files of a worker beside its clients: logs, libraries, its private socket
 LOOK = 0.02  # seconds between two looks whether a trial has ended
 TRIAL_GRACE = 10  # seconds on top, after which a trial is ended from outside
 

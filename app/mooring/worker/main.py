@@ -113,7 +113,7 @@ def _raise_descriptor_limit(connections: int) -> None:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < connections + 50:
+    if wanted < connections + settings.RESERVE:
         log.words(
             f"MOORING_MAX_CONNECTIONS is {connections}, but only {hard} files may be open (ulimit -Hn):"
             " raise the hard limit that supervisord was started with, or lower the setting"
