@@ -72,7 +72,7 @@ def _manifest(home: Path, release: str) -> dict[str, Any]:
 def prune(home: Path, keep: int) -> list[str]:
     """Remove the oldest releases until `keep` are left, and virtualenvs that no release points to.
 
-    Returns the paths that were removed, relative to `home`. A half-built release (no release.json) is removed as well.
+    Returns the paths that were removed, relative to `home`. A half-built release (see `mooring.integrity`) is removed as well.
     """
     known_live(home)
     known = releases(home)
