@@ -63,7 +63,7 @@ progress() {
   done
 }
 
-install() {
+install_packages() {
   # A user's own settings of pip and Python are for other places than a virtualenv.
   env -u PIP_TARGET -u PIP_PREFIX -u PYTHONPATH -u PYTHONHOME PIP_USER=0 \
     .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --require-hashes -r "$requirements" 2>&1 | progress
@@ -108,6 +108,6 @@ else
   env -u PYTHONPATH -u PYTHONHOME "$python" -m venv --clear .venv || fail "$python could not make .venv; see above"
   [[ -z $kept ]] || printf '%s\n' "$kept" >.venv/supervisord.conf
 fi
-install || explain
+install_packages || explain
 own_supervisorctl
 echo "$wanted" >.venv/.installed

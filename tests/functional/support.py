@@ -198,7 +198,7 @@ class Supervisord:
     def ctl(self, *words: str, status: int = 0) -> str:
         """Run supervisorctl and return what it prints; its exit status must be the one that is given."""
         done = subprocess.run(
-            [str(self.python), str(self.python.parent / "supervisorctl"), "-s", self.url, *words],
+            [str(self.python), "-m", "supervisor.supervisorctl", "-s", self.url, *words],
             capture_output=True,
             text=True,
             check=False,

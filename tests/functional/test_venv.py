@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 import shutil
@@ -30,7 +31,8 @@ class Clone:
         for name in ("tools", "requirements"):
             (folder / name).mkdir(parents=True)
         shutil.copy(ROOT / "Makefile", folder)
-        shutil.copy(ROOT / "tools/venv.sh", folder / "tools")
+        for name in ("venv.sh", "supervisorctl.sh"):
+            shutil.copy(ROOT / "tools" / name, folder / "tools")
         assert PACKAGE
         self.requirements.write_text(PACKAGE[0].replace("\\\n    # via pytest", ""))
 
@@ -57,10 +59,11 @@ class Clone:
         return wrong if status else said
 
     def works(self) -> bool:
-        """Tell whether a command of the virtualenv runs, and finds its packages here."""
+        """Tell whether a command of the virtualenv runs and finds its packages here, and supervisorctl is our own."""
         command = [self.folder / ".venv/bin/pip", "show", "--files", "iniconfig"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        return f"Location: {self.folder}/.venv/lib/" in done.stdout
+        own, there = self.folder / "tools/supervisorctl.sh", self.folder / ".venv/bin/supervisorctl"
+        return f"Location: {self.folder}/.venv/lib/" in done.stdout and filecmp.cmp(own, there, shallow=False)
 
 
 @pytest.fixture(scope="module")
