@@ -31,7 +31,13 @@ from tests.load.stage import RATE, Stage, staged
 HOUR = 3600
 OFFSET = "offset"
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-SLEEP = """
+SITECUSTOMIZE = """
+# supervisord gives its processes nothing of the environment that it was started in; here they need the library.
+import os
+
+kept = {name: os.environ[name] for name in os.environ if name.startswith(("LD_PRELOAD", "FAKETIME_", "NO_FAKE_", "PYTHONPATH"))}
+clear = os.environ.clear
+os.environ.clear = lambda: (clear(), os.environ.update(kept)) and None
 # libfaketime fails each clock_nanosleep(2) until a moment of the monotonic clock (EINVAL), which is how time.sleep waits.
 import select, time
 
@@ -89,7 +95,7 @@ def clock() -> Iterator[Clock]:
     folder = Path(tempfile.mkdtemp(prefix="mooring-clock-"))
     folder.chmod(0o755)
     tell(folder / OFFSET, 0)
-    (folder / "sitecustomize.py").write_text(SLEEP)
+    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
     settings = {"MOORING_BODY_TIMEOUT": 120}
     with staged("--rate", str(RATE), "--timeout", "60", drain_timeout=60, worker_settings=settings) as stage:
         with stage.generator.marked("supervisord started with the other clock"):
