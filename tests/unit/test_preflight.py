@@ -129,6 +129,11 @@ def test_no_value_of_any_kind_is_an_internal_error(name: str) -> None:
         ({"worker_settings": {"MOORING_RELEASE": "1"}}, "is set by the deploy itself. Leave it out."),
         ({"worker_settings": {"GREETING": "x"}}, "What the application reads goes into app_environment."),
         ({"worker_settings": {"MOORING_MAX_CONNECTIONS": None}}, "MOORING_MAX_CONNECTIONS is empty (null)."),
+        *(
+            ({"worker_settings": {"MOORING_TLS_CERT": path, "MOORING_TLS_KEY": "/k"}}, "worker_settings: MOORING_TLS_CERT is")
+            for path in ("/a ;b", "/a #b", "/a\t;b", "/it's \"x\" y", '/a"', "/a'", "/a\rb", "/a\nb", "/\x1b[1m")
+        ),
+        ({"worker_settings": {"MOORING_TLS_CERT": "/a ;b"}}, "which supervisord's program file cannot hold: no blank before ;"),
         ({"companions": ["x"]}, 'companions is a list, ["x"]. Write a dictionary'),
         ({"companions": {"x": ["json.tool"]}}, "companions.x is a list. Write a Python module and its arguments on one line"),
         ({"companions": {"blue": "json.tool"}}, 'companions has the name "blue".'),
@@ -160,6 +165,7 @@ def test_what_is_wrong_is_told_with_the_way_out(values: dict[str, Any], words: s
         {"app_environment": {"MULTICLOUD_ANYTHING": "x"}, "wsgi_apps": {"django": "mysite.wsgi:application"}},
         {"app_secrets": {"PEM": "-----BEGIN\nx\n"}},
         {"worker_settings": {"MOORING_ACCESS_LOG": True, "MOORING_MAX_CONNECTIONS": 900, "MOORING_MIN_RATE": "1"}},
+        {"worker_settings": {"MOORING_TLS_CERT": "/a;b/it's 100% é#.pem", "MOORING_TLS_KEY": '/a "x" k'}},
         {"worker_settings": {"MOORING_DRAIN_IDLE_GRACE": 40}, "drain_timeout": 60},
         {"companions": {"queue": "celery -A 'my site' #5 ;x é"}},
         {"hooks_before": [{"name": "migrate", "command": ["sh", "-c", "a\nb"], "once": True, "where": "controller"}]},

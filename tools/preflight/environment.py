@@ -57,12 +57,22 @@ def of_worker(every: dict[str, Any]) -> Iterator[str]:
             yield f"worker_settings: {name} is no setting of the worker{_meant(name, setters)}"
         elif setters[name]:
             yield f"worker_settings: {name} is set by the deploy itself. Leave it out{_instead(setters[name])}."
-        elif problem := _value(name, value, switch=True):
+        elif problem := _value(name, value, switch=True) or _cut(value):
             yield f"worker_settings: {name} {problem}"
         else:
             good[name] = program_file.as_text(value)
     for problem in _refused_by_worker(every, good):
         yield f"worker_settings: {problem}"
+
+
+def _cut(value: object) -> str | None:
+    """Say why a program file would cut a setting of the worker, which is read before the file of the secrets is."""
+    if program_file.fits(value):
+        return None
+    return (
+        f"is {values.shown(value)}, which supervisord's program file cannot hold: no blank before ; or #, no quote at an end,"
+        " not both kinds of quotes, no control character. Write another value; a file needs another path."
+    )
 
 
 def _meant(name: object, known: dict[str, str]) -> str:
