@@ -93,7 +93,13 @@ def problems_of_virtualenv(tree: Path) -> list[str]:
     python = tree / "bin/python"
     if not python.exists():
         return [*found, f"its interpreter {os.path.realpath(python)} is gone"]
-    made_for = re.search(r"(?m)^version\s*=\s*(\d+\.\d+)", (tree / "pyvenv.cfg").read_text(encoding="utf-8"))
+    try:
+        configuration = (tree / "pyvenv.cfg").read_text(encoding="utf-8")
+    except ValueError:
+        return [*found, "pyvenv.cfg is not UTF-8 text"]
+    except OSError as error:
+        return [*found, f"pyvenv.cfg cannot be read ({error.strerror})"]
+    made_for = re.search(r"(?m)^version\s*=\s*(\d+\.\d+)", configuration)
     version = _version(python)
     if not version:
         found.append(f"its interpreter {os.path.realpath(python)} does not run")

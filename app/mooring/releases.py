@@ -5,7 +5,7 @@
     python -m mooring.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
 
 A release that is live, or was live before (`live.json` names both), is never pruned.
-Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's.
+Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's, or something cannot be removed.
 """
 
 from __future__ import annotations
@@ -25,6 +25,10 @@ from mooring.live import NOTHING, Live
 
 class NoInstanceError(Exception):
     """The folder is no instance's home; the message says what is missing."""
+
+
+class LeftError(Exception):
+    """Something cannot be removed; the message names it and says why."""
 
 
 def known_live(home: Path) -> Live:
@@ -73,6 +77,7 @@ def prune(home: Path, keep: int) -> list[str]:
     """Remove the oldest releases until `keep` are left, and virtualenvs that no release points to.
 
     Returns the paths that were removed, relative to `home`. A half-built release (see `mooring.integrity`) is removed as well.
+    NoInstanceError; LeftError.
     """
     known_live(home)
     known = releases(home)
@@ -96,8 +101,17 @@ def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
     used = {os.path.realpath(home / "releases" / release / "venv") for release in kept}
     doomed += [path for path in (home / "venvs").iterdir() if os.path.realpath(path) not in used]
     for path in doomed:
-        integrity.remove_tree(path)
+        _remove(path)
     return sorted(str(path.relative_to(home)) for path in doomed)
+
+
+def _remove(path: Path) -> None:
+    try:
+        integrity.remove_tree(path)
+    except OSError as error:
+        raise LeftError(
+            f"{path} cannot be removed: {error.strerror}. Change what keeps it there, and run the same command again"
+        ) from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -117,8 +131,11 @@ def main(arguments: list[str] | None = None) -> int:
             answer = {"removed": prune(options.home, options.keep)}
         else:
             answer = {"removed": restore(options.home, options.previous, set(options.known))}
-    except NoInstanceError as error:
+    except (NoInstanceError, LeftError) as error:
         sys.stderr.write(f"mooring.releases: {error}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"mooring.releases: {error.filename}: {error.strerror}\n")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

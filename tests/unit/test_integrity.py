@@ -144,6 +144,19 @@ def test_an_interpreter_that_was_upgraded_away_is_named(tmp_path: Path) -> None:
     assert integrity.problems_of_virtualenv(folder) == [f"its interpreter {interpreter} does not run"]
 
 
+def test_a_pyvenv_cfg_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    folder = virtualenv(tmp_path / "venvs/vvv")
+    unlock(folder / "pyvenv.cfg")
+    (folder / "pyvenv.cfg").write_bytes("home = /usr/é\nversion = 3.11.2\n".encode("utf-16"))
+    integrity.seal(folder)
+    assert integrity.problems_of_virtualenv(folder) == ["pyvenv.cfg is not UTF-8 text"]
+    drop(folder / "pyvenv.cfg")
+    integrity.seal(folder)
+    (problem,) = integrity.problems_of_virtualenv(folder)
+    assert problem == "pyvenv.cfg cannot be read (No such file or directory)"
+    assert integrity.choose("virtualenv", folder.parent, "vvv")["name"] == "vvv-2"
+
+
 def test_nothing_in_a_sealed_tree_can_be_written_by_its_owner(home: Path) -> None:
     for folder in (home / "releases/aaa", home / "venvs/vvv"):
         below = [path for path in [folder, *folder.rglob("*")] if not path.is_symlink()]

@@ -88,3 +88,28 @@ def test_the_live_release_stays_though_nobody_knows_it(home: Path) -> None:
     releases.restore(home, "", set())
     assert names(home, "releases") == ["r1"]
     assert live.read(home).previous == ""
+
+
+def test_what_cannot_be_removed_is_named_in_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a path that is longer than PATH_MAX, which keeps root out as well."""
+    monkeypatch.chdir(home / "releases/r2")
+    for _ in range(20):
+        os.mkdir("x" * 250)  # noqa: PTH102 - by the name alone
+        os.chdir("x" * 250)
+    assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == (
+        f"mooring.releases: {home}/releases/r2 cannot be removed: File name too long."
+        " Change what keeps it there, and run the same command again\n"
+    )
+
+
+def test_a_folder_that_is_missing_is_named_in_one_sentence(
+    home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (home / "venvs").rename(home / "away")
+    assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
+    assert capsys.readouterr().err == f"mooring.releases: {home}/venvs: No such file or directory\n"
