@@ -106,7 +106,7 @@ class Daemon:
                 if own.fullmatch(process["group"])
             }
         for path in files:
-            path.unlink()
+            drop(path)
         if running:
             with _passing(CANT_REREAD):  # a file of somebody else's that is wrong keeps nobody from a removal
                 self.call("supervisor.reloadConfig")
@@ -136,6 +136,20 @@ class Daemon:
                 )
             time.sleep(POLL)
         return pid
+
+
+def drop(path: Path) -> bool:
+    """Remove a program file, and move aside a folder of its name; whether anything was there. OSError."""
+    if path.is_dir() and not path.is_symlink():
+        path.rename(
+            path.with_name(f"{path.name}.aside-{time.time_ns()}")
+        )  # no .conf: supervisord does not read it
+        return True
+    try:
+        path.unlink()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _pid_namespace(process: str) -> str:

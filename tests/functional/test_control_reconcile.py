@@ -1,4 +1,4 @@
-"""`reconcile` and `clear` on real supervisord and real workers: from whatever an interrupted deploy has left."""
+"""`reconcile` on real supervisord and real workers: from whatever an interrupted deploy has left."""
 
 from __future__ import annotations
 
@@ -122,16 +122,6 @@ def test_a_folder_where_nothing_is_live_is_refused(instance: Instance) -> None:
     program_file(instance, "api-blue").write_text("")  # a generation was live
     said = instance.control(*command, status=1)
     assert "live.json is missing" in said.stderr
-
-
-def test_clear_removes_all_of_one_instance_and_nothing_of_another(instance: Instance) -> None:
-    reconcile(instance)
-    Instance(instance.server, name="api-two").colour("blue", workers=1)
-    instance.control("update", "api-two-blue")
-    home = instance.server.folder
-    instance.control("clear", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"))
-    assert groups(instance) == {"api-two-blue"}
-    assert [path.name for path in (instance.server.folder / "conf.d").iterdir()] == ["api-two-blue.conf"]
 
 
 def test_what_was_stopped_is_started(instance: Instance) -> None:

@@ -253,7 +253,7 @@ def test_supervisord_that_was_killed_is_told_and_what_was_live_comes_again(insta
     instance.server.kill()
     told = "no supervisord at"
     until(lambda: "Nothing serves now" in instance.serving(), "the workers have ended with it")
-    for command in ("restart", "reconcile", "clear"):
+    for command in ("restart", "reconcile"):
         assert told in instance.do(command, status=1)
     assert told in instance.do("verify", status=1)
     assert "Nothing serves now" in instance.do("status")["serving"]

@@ -65,17 +65,29 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
         supervisord.program(name, f"tcp://127.0.0.1:{free_port()}")
     supervisord.start()
     (supervisord.folder / "conf.d/api-green.conf").write_text("")  # no group of supervisord's yet
+    (supervisord.folder / "conf.d/api-bootstrap.conf").unlink()  # it runs without its file
+    for name in ("api-clerk.conf", "api-clerk.conf.aside-1"):  # a folder for a file, with something in it
+        (supervisord.folder / "conf.d" / name / "kept").mkdir(parents=True)
     (supervisord.folder / "conf.d/wrong.conf").write_text(
         "[program:wrong]\n"
     )  # somebody else's, and no command
     before = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
     assert said(supervisord, "clear", "--instance", "api") == {
-        "removed": ["api-blue", "api-bootstrap", "api-green"]
+        "removed": ["api-blue", "api-bootstrap", "api-clerk", "api-green"]
     }
     after = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
     assert after == {name: before[name] for name in ("api-two-blue", "apiary")}
-    left = sorted(path.name for path in (supervisord.folder / "conf.d").iterdir())
+    left = sorted(path.name for path in (supervisord.folder / "conf.d").glob("*.conf"))
     assert left == ["api-two-blue.conf", "apiary.conf", "wrong.conf"]
+    aside = sorted((supervisord.folder / "conf.d").glob("api-clerk.conf.aside-*"))
+    assert [(path / "kept").is_dir() for path in aside] == [True, True]
+
+
+def test_clear_without_supervisord_takes_the_files(supervisord: Supervisord) -> None:
+    for name in ("api-blue", "api-two-blue"):
+        supervisord.program(name, f"tcp://127.0.0.1:{free_port()}")
+    assert said(supervisord, "clear", "--instance", "api") == {"removed": ["api-blue"]}
+    assert [path.name for path in (supervisord.folder / "conf.d").iterdir()] == ["api-two-blue.conf"]
 
 
 def test_shutdown_waits_until_it_has_ended_and_says_when_there_was_none(supervisord: Supervisord) -> None:

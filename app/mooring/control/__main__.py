@@ -125,12 +125,6 @@ def _reconcile(given: argparse.Namespace) -> tuple[Any, str]:
     return done, f"{done['live']['colour']} serves release {done['live']['release']}"
 
 
-def _clear(given: argparse.Namespace) -> tuple[Any, str]:
-    with _alone(given):
-        done = reconcile.clear(_instance(given), given.timeout, _progress)
-    return done, "removed " + (", ".join(done["removed"]) or "nothing")
-
-
 def _wait_process(given: argparse.Namespace) -> tuple[Any, str]:
     run_dir = given.run_dir and Path(given.run_dir)
     process = gate.wait_process(_server(given), run_dir, given.name, given.timeout, _progress, given.marks)
@@ -235,9 +229,6 @@ def _instance_commands(add: _Commands) -> None:
     )
     _release(one, needed=False, about="the release that must be live")
     _drain(one)
-    one = add.instance(
-        "clear", _clear, "drain and remove all processes and program files of an instance", 600
-    )
     one = add.instance("restart", _restart, "restart the workers one at a time, each ready before the next")
     _drain(one)
     one = add.instance("status", _status, "tell what runs of an instance, and how it is", None, whole=False)

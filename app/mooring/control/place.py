@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mooring import files, live
+from mooring import daemon, files, live
 from mooring.control.errors import ControlError
 from mooring.control.host import Instance
 from mooring.files import WrongFileError
@@ -52,14 +52,7 @@ def put(source: Path, target: Path) -> bool:
 def drop(path: Path) -> bool:
     """Remove a program file, whatever stands there under its name; whether it was there. ControlError."""
     with _writing(path):
-        if path.is_dir() and not path.is_symlink():
-            path.rename(path.with_name(f"{path.stem}.aside"))
-            return True
-        try:
-            path.unlink()
-        except FileNotFoundError:
-            return False
-    return True
+        return daemon.drop(path)
 
 
 def name_live(instance: Instance, named: Live) -> None:

@@ -1,4 +1,4 @@
-"""`reconcile`: bring supervisord to what is live, whatever an interrupted run has left; and `clear`, its end.
+"""`reconcile`: bring supervisord to what is live, whatever an interrupted run has left.
 
 Afterwards there are the bootstrap, the companions and the live generation with the program files of the live release, all
 ready, and everything else of the instance has drained. The order keeps what serves: the live generation is ready before any
@@ -19,7 +19,7 @@ from mooring.control.lastwords import Marks
 from mooring.control.place import drop, own_files, put
 from mooring.control.server import FaultError, Server, own_groups, polling
 from mooring.control.state import find, repair
-from mooring.control.update import changed_groups, remove, reread_if_possible, update
+from mooring.control.update import changed_groups, remove, update
 from mooring.files import WrongFileError
 from mooring.live import NOTHING
 
@@ -73,16 +73,6 @@ def reconcile(
         "live": {"colour": state.live.colour, "release": state.live.release, "previous": state.live.previous},
         "manifest": manifest,
     }
-
-
-def clear(instance: Instance, drain_timeout: float, progress: Progress) -> dict[str, Any]:
-    """Drain and remove every process and program file of the instance; `drain_timeout` in seconds. ControlError."""
-    groups = _groups(instance)
-    for group in groups:
-        drop(instance.program_file(group))
-    reread_if_possible(instance.server, progress)
-    removed = remove(instance.server, groups, drain_timeout, progress)
-    return {"changed": bool(groups), "removed": removed}
 
 
 def _groups(instance: Instance) -> list[str]:
