@@ -292,8 +292,8 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    (root / "supervisor/conf.d/greeter-blue.conf").unlink()  # by `clear`, where a supervisord runs
     assert "supervisord stays, for other." in remove()
+    assert not own[0].exists()  # also where no supervisord runs
     shutil.rmtree(root / "instances/other")
     output = remove()
     assert "goes on to run what is not of Mooring: cron.conf" in output
