@@ -11,20 +11,26 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from functional.support import ROOT, Supervisord, alive, free_port, until
 from mooring import target
-from mooring.daemon import Daemon
+from mooring.control.alone import alone
+from mooring.daemon import Daemon, main
+
+
+def command_of(supervisord: Supervisord, script: str, *words: str) -> list[str]:
+    folder = supervisord.folder
+    return [
+        *(sys.executable, "-I", "-S", script, "--conf", str(folder / "supervisord.conf")),
+        *("--socket", str(folder / "supervisor.sock"), *words),
+    ]
 
 
 def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     """Run the script as the playbooks do: from standard input, isolated."""
-    folder = supervisord.folder
-    command = [
-        *(sys.executable, "-I", "-S", "-", "--conf", str(folder / "supervisord.conf")),
-        *("--socket", str(folder / "supervisor.sock"), *words),
-    ]
     done = subprocess.run(
-        command,
+        command_of(supervisord, "-", *words),
         input=(ROOT / "app/mooring/daemon.py").read_text(),
         env={},
         text=True,
@@ -81,6 +87,44 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
     assert left == ["api-two-blue.conf", "apiary.conf", "wrong.conf"]
     aside = sorted((supervisord.folder / "conf.d").glob("api-clerk.conf.aside-*"))
     assert [(path / "kept").is_dir() for path in aside] == [True, True]
+
+
+def test_clear_waits_for_the_command_that_is_still_at_work(supervisord: Supervisord) -> None:
+    """A reconcile that a dead deploy has left would add groups behind the removal."""
+    program, run_dir = supervisord.folder / "conf.d/api-blue.conf", supervisord.folder / "run"
+    run_dir.mkdir(exist_ok=True)
+    supervisord.start()
+    words = ("clear", "--instance", "api", "--run-dir", str(run_dir))
+    with alone(run_dir, lambda _: None):  # as mooring.control's commands do
+        clearing = subprocess.Popen(
+            command_of(supervisord, str(ROOT / "app/mooring/daemon.py"), *words),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert clearing.stderr
+        assert "waiting for the end of another command" in clearing.stderr.readline()
+        supervisord.program(program.stem, f"tcp://127.0.0.1:{free_port()}")
+        supervisord.rpc.supervisor.reloadConfig()
+        supervisord.rpc.supervisor.addProcessGroup("api-blue")
+    told, errors = clearing.communicate(timeout=60)
+    assert clearing.returncode == 0, errors
+    assert json.loads(told) == {"removed": ["api-blue"]}
+    assert supervisord.rpc.supervisor.getAllProcessInfo() == []
+    assert not program.exists()
+    run_dir.rename(run_dir.with_name("away"))
+    assert said(supervisord, *words) == {"removed": []}
+
+
+def test_clear_does_not_wait_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mooring.daemon.PATIENCE", 0.1)
+    words = ["--conf", str(tmp_path / "supervisord.conf"), "clear", "--instance", "api"]
+    with alone(tmp_path, lambda _: None):
+        assert main([*words, "--run-dir", str(tmp_path)]) == 1
+    assert f"has not ended for 0.1 s: `fuser {tmp_path}` tells which; end it" in capsys.readouterr().err
+    assert main([*words, "--run-dir", str(tmp_path)]) == 0
 
 
 def test_clear_without_supervisord_takes_the_files(supervisord: Supervisord) -> None:
