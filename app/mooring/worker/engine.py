@@ -15,7 +15,9 @@ with warnings.catch_warnings():
     # Eventlet announces its maintenance mode at each import. We know; other warnings stay.
     warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated\.", category=Warning)
     # Host names are libc's (mooring.worker.names), unless the application's environment says no here
-    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+    RESOLVER = "EVENTLET_NO_GREENDNS"
+    RESOLVER_CHOSEN = RESOLVER in os.environ
+    os.environ.setdefault(RESOLVER, "yes")
     import eventlet
 
 from eventlet import hubs, patcher
@@ -37,6 +39,8 @@ def install() -> None:
     os.environ.pop("EVENTLET_HUB", None)
     hubs.use_hub(hub_class.Hub)
     eventlet.monkey_patch()
+    if not RESOLVER_CHOSEN:  # Eventlet has read it: the application finds nothing of ours
+        os.environ.pop(RESOLVER, None)
     forked_hub.watch(hubs.get_hub())
     processes.install()
     if "eventlet.support.greendns" not in sys.modules:
