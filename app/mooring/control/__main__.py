@@ -239,7 +239,7 @@ def _instance_commands(add: _Commands) -> None:
 def _process_commands(add: _Commands) -> None:
     one = add.command("update", _update, "add, replace or remove exactly these groups, as configured", 600)
     one.add_argument("groups", nargs="+", metavar="GROUP", help="for example multicloud-blue")
-    one.add_argument("--fresh", action="store_true", help="start anew what an earlier run has left of them")
+    one.add_argument("--fresh", action="store_true", help="start again what an earlier run has left of them")
     one = add.command("gate", _gate, "wait until N of N workers of a colour are ready, or say why not")
     one.add_argument("--instance", required=True)
     one.add_argument("--colour", required=True, choices=COLOURS)
