@@ -41,10 +41,12 @@ class Clone:
         return self.folder / "requirements/controller.txt"
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
+        # Not as a part of the make that may run these tests: it would say make[1], and wait for that one's job slots.
+        outside = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
         return subprocess.Popen(
             ["make", "-s", "venv", *words],
             cwd=self.folder,
-            env={**os.environ, **environment},
+            env={**outside, **environment},
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -132,6 +132,7 @@ def test_an_interpreter_that_was_upgraded_away_is_named(tmp_path: Path) -> None:
     unlock(folder / "bin/python")
     (folder / "bin/python").unlink()
     (folder / "bin/python").symlink_to(interpreter)
+    folder.chmod(0o755)
     integrity.seal(folder)
     assert integrity.problems_of_virtualenv(folder) == []
     interpreter.unlink()

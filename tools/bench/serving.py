@@ -100,9 +100,9 @@ class Running:
         """Return the URL of a path on this server."""
         return f"http://127.0.0.1:{self.port}{target}"
 
-    def ask(self, target: str) -> tuple[int, bytes]:
+    def ask(self, target: str, timeout: float = START_DEADLINE) -> tuple[int, bytes]:
         """GET once, on a connection of its own; return status and body. Raises OSError or HTTPException."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
             connection.request("GET", target, headers={"Connection": "close"})
             answer = connection.getresponse()
@@ -118,7 +118,7 @@ class Running:
             if any(process.poll() is not None for process in self._started):
                 raise ServingError(f"{self.server.name} has ended:\n{self._last_words()}")
             try:
-                seen = status, got = self.ask(target)
+                seen = status, got = self.ask(target, PATIENCE)
             except (OSError, http.client.HTTPException) as error:
                 seen = error
                 time.sleep(PAUSE)

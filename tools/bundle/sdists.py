@@ -81,7 +81,11 @@ def _unpacked(archive: Path, folder: Path, what: str) -> Path:
                 zipped.extractall(folder)  # noqa: S202 - by hash, and zipfile keeps names within the folder
         else:
             with tarfile.open(archive) as tarred:
-                tarred.extractall(folder, filter="data")
+                # Python before 3.11.4 has no filters. Building runs the archive's own code in any case.
+                if hasattr(tarfile, "data_filter"):
+                    tarred.extractall(folder, filter="data")
+                else:
+                    tarred.extractall(folder)  # noqa: S202 - by hash
         (project,) = folder.iterdir()
     except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile) as error:
         raise BundleError(f"{what}: {archive.name} is no source archive of one project ({error})") from error
