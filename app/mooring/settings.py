@@ -133,10 +133,11 @@ class Settings:
     )
 
     chunked_bodies: str = _setting(
-        casts.choice("stream", "spool"),
-        "stream",
-        "chunked request bodies: stream them to the application, or spool them to disk first and give it a"
-        " length (Django reads no body without one)",
+        casts.choice("auto", "stream", "spool"),
+        "auto",
+        "chunked request bodies: stream them to the application, or spool them first (64 KiB in memory, more in a"
+        " file of the run folder) and give it a length. auto: spool for the framework django, which reads no body"
+        " without a length",
     )
 
     # Deadlines: totals, not renewed by a byte that drips in
@@ -240,6 +241,13 @@ class Settings:
 
     # Log
     access_log: bool = _setting(casts.switch, False, "one JSON line for each request on standard error")
+
+    @property
+    def spools_chunked_bodies(self) -> bool:
+        """Whether a chunked request body is received as a whole before the application is called."""
+        if self.chunked_bodies == "auto":
+            return self.framework == "django"
+        return self.chunked_bodies == "spool"
 
     @property
     def worker_socket(self) -> Path:

@@ -42,7 +42,11 @@ class Clone:
 
     def start(self, *words: str, **environment: str) -> subprocess.Popen[str]:
         # Not as a part of the make that may run these tests: it would say make[1], and wait for that one's job slots.
-        outside = {name: value for name, value in os.environ.items() if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}}
+        outside = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in {"MAKELEVEL", "MAKEFLAGS", "MFLAGS"}
+        }
         return subprocess.Popen(
             ["make", "-s", "venv", *words],
             cwd=self.folder,

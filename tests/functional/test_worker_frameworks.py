@@ -13,11 +13,7 @@ from functional.worker_support import Client, Worker
 
 @pytest.fixture(scope="module", params=["django", "pecan"])
 def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
-    # Django reads no body without a length; WebOb does
-    one = Worker(
-        f"worker_frameworks:make_{request.param}()",
-        chunked_bodies="spool" if request.param == "django" else "stream",
-    )
+    one = Worker(f"worker_frameworks:make_{request.param}()", framework=request.param)
     try:
         # WebOb imports cgi, which Python deprecates and which leaves files to be closed by themselves
         yield one.start(env={"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"})

@@ -256,6 +256,20 @@ def sees_body(environ: Environ, start_response: Any) -> list[bytes]:
     return [json.dumps(seen).encode()]
 
 
+def rewinds(environ: Environ, start_response: Any) -> list[bytes]:
+    """Read the body twice, as far as it can be rewound."""
+    stream = environ["wsgi.input"]
+    found: dict[str, Any] = {"seekable": stream.seekable(), "first": len(stream.read())}
+    try:
+        found["told"] = stream.tell()
+        stream.seek(0)
+    except io.UnsupportedOperation as error:
+        found["refused"] = str(error)
+    found["second"] = len(stream.read())
+    start_response("200 OK", [TEXT])
+    return [json.dumps(found).encode()]
+
+
 def swallows_body_error(environ: Environ, start_response: Any) -> list[bytes]:
     try:
         environ["wsgi.input"].read()

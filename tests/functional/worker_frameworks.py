@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 import types
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ def make_django() -> Any:
     from django.conf import settings
     from django.core.handlers.wsgi import WSGIHandler
     from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-    from django.urls import path
+    from django.urls import path, re_path, reverse
 
     def root(request: HttpRequest) -> HttpResponse:
         response = HttpResponse(f"{request.method} {request.get_full_path()} {request.scheme}")
@@ -43,6 +44,20 @@ def make_django() -> Any:
             return JsonResponse({"files": sizes, "fields": dict(request.POST.items())})
         return JsonResponse({"body": len(request.body)})
 
+    def form(request: HttpRequest) -> JsonResponse:
+        files = {name: file.size for name, file in request.FILES.items()}
+        is_json = request.content_type == "application/json"
+        found = {"fields": dict(request.POST.items()), "files": files}
+        return JsonResponse(json.loads(request.body) if is_json else found)
+
+    def where(request: HttpRequest) -> JsonResponse:
+        names = ("SCRIPT_NAME", "PATH_INFO")
+        told = {name: request.META[name] for name in names} | {
+            "link": reverse("form"),
+            "host": request.get_host(),
+        }
+        return JsonResponse(told)
+
     def empty(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
 
@@ -53,6 +68,8 @@ def make_django() -> Any:
         path("file", file),
         path("upload", upload),
         path("empty", empty),
+        path("form", form, name="form"),
+        re_path("^/?where$", where),
     ]
     settings.configure(
         ALLOWED_HOSTS=["*"],
@@ -98,6 +115,21 @@ def make_pecan() -> Any:
                 sizes = {name: len(data) for name, data in files.items()}
                 return {"files": sizes, "fields": {n: v for n, v in fields.items() if n not in files}}
             return {"body": len(pecan.request.body)}
+
+        @pecan.expose("json")
+        def form(self, **given: Any) -> Any:
+            request = pecan.request
+            if request.content_type == "application/json":
+                return request.json_body
+            files = {name: len(part.file.read()) for name, part in given.items() if hasattr(part, "file")}
+            return {"fields": {n: v for n, v in given.items() if n not in files}, "files": files}
+
+        @pecan.expose("json")
+        def where(self) -> Any:
+            request = pecan.request
+            names = ("SCRIPT_NAME", "PATH_INFO")
+            link = request.relative_url("form", to_application=True).removeprefix(request.host_url)
+            return {name: request.environ[name] for name in names} | {"link": link, "host": request.host}
 
         @pecan.expose()
         def empty(self) -> None:

@@ -442,10 +442,17 @@ CASES += _refused(
      b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + SMUGGLED),
     ("identity", _coding(b" identity") + SMUGGLED),
     ("gzip", _coding(b" gzip") + SMUGGLED),
-    ("gzip, then chunked", _coding(b" gzip, chunked") + SMUGGLED),
-    ("identity, then chunked", _coding(b" identity, chunked") + SMUGGLED),
     ("chunked, then gzip", _coding(b" chunked, gzip") + SMUGGLED),
     ("chunked twice", _coding(b" chunked, chunked") + SMUGGLED),
+    ("chunked twice, one of them in capitals", _coding(b" CHUNKED , chunked") + SMUGGLED),
+    ("chunked twice, one of them with a parameter", _coding(b" chunked;a=b, chunked") + SMUGGLED),
+    ("chunked twice around another", _coding(b" chunked, gzip, chunked") + SMUGGLED),
+    ("another without a name, then chunked", _coding(b" gzip,, chunked") + SMUGGLED),
+    ("another in quotes, then chunked", _coding(b' "gzip", chunked') + SMUGGLED),
+    ("another with a broken parameter, then chunked", _coding(b" gzip;q, chunked") + SMUGGLED),
+    ("gzip, then chunked, with HTTP/1.0", b"POST / HTTP/1.0\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"),
+    ("gzip, then chunked, and a length",
+     _get(b"Transfer-Encoding: gzip, chunked\r\nContent-Length: 5\r\n") + b"0\r\n\r\n" + SMUGGLED),
     ("chunked in two fields", _get(b"Transfer-Encoding: chunked\r\n" * 2) + b"0\r\n\r\n" + SMUGGLED),
     ("chunked and another in two fields",
      _get(b"Transfer-Encoding: chunked\r\nTransfer-Encoding: x\r\n") + b"0\r\n\r\n" + SMUGGLED),
@@ -466,6 +473,47 @@ CASES += _refused(
     ("whitespace before the colon", _get(b"Transfer-Encoding : chunked\r\n") + b"0\r\n\r\n" + SMUGGLED),
     ("a coding behind a bare LF", _get(b"X: a\nTransfer-Encoding: chunked\r\n") + b"0\r\n\r\n" + SMUGGLED),
     ("a coding behind a bare CR", _get(b"X: a\rTransfer-Encoding: chunked\r\n") + b"0\r\n\r\n" + SMUGGLED),
+)  # fmt: skip
+
+CASES += _refused(
+    501,
+    "6.1",
+    ("gzip, then chunked", _coding(b" gzip, chunked") + SMUGGLED),
+    ("gzip, then chunked, without a space", _coding(b"gzip,chunked") + SMUGGLED),
+    ("two others, then chunked", _coding(b" deflate, gzip\t,\tChunked") + SMUGGLED),
+    ("identity, then chunked", _coding(b" identity, chunked") + SMUGGLED),
+    ("another with parameters, then chunked", _coding(b' gzip;q=1;s="a, chunked", chunked') + SMUGGLED),
+    ("a coding whose name begins like chunked, then chunked", _coding(b" chunkedx, chunked") + SMUGGLED),
+)
+
+# 9110 5.3: fields that are no lists
+
+CASES += _refused(
+    400,
+    "9110 5.3",
+    *(
+        (
+            f"{name.decode()} twice",
+            _get(b"%b: %b\r\n%b: %b\r\n" % (name, one, name.lower(), other)) + SMUGGLED,
+        )
+        for name, one, other in (
+            (b"Content-Type", b"text/plain", b"application/json"),
+            (b"content-type", b"text/plain", b"text/plain"),
+            (b"Authorization", b"Basic YTpi", b"Basic Yzpk"),
+            (b"Proxy-Authorization", b"Basic YTpi", b"Basic Yzpk"),
+            (b"Content-Range", b"bytes 0-1/2", b"bytes 0-1/2"),
+            (b"Expect", b"100-continue", b"100-continue"),
+            (b"If-Modified-Since", b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 02 Jan 1970 00:00:00 GMT"),
+            (b"If-Unmodified-Since", b"Thu, 01 Jan 1970 00:00:00 GMT", b"Fri, 02 Jan 1970 00:00:00 GMT"),
+            (b"If-Range", b'"a"', b'"b"'),
+        )
+    ),
+)
+CASES += _served(
+    "9110 5.3",
+    ("lists in several fields",
+     _get(b"Accept: a/b\r\nAccept: c/d\r\nIf-None-Match: \"a\"\r\nIf-None-Match: \"b\"\r\nVia: 1\r\nVia: 2\r\n")
+     + NEXT, AND_NEXT),
 )  # fmt: skip
 
 # 7.1: chunks

@@ -12,6 +12,7 @@ from mooring import settings
 from mooring.worker import headers, request
 from mooring.worker.balance import PATIENCE, SLACK, Balance
 from mooring.worker.deadlines import Pace
+from mooring.worker.environ import bare_address
 from mooring.worker.grammar import RefusedError
 from mooring.worker.headers import Head, HeadersError, checked_head
 
@@ -164,3 +165,18 @@ def test_the_heads_that_are_remembered_are_bounded() -> None:
         checked_head("200 OK", [("Set-Cookie", "x" * (1000 + number * 10))])
     assert 0 < len(headers._HEADS) <= 256
     assert sum(len(head.lines) for head in headers._HEADS.values()) <= 256 * 2048
+
+
+@pytest.mark.parametrize(
+    ("address", "bare"),
+    [
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:10.1.2.3", "10.1.2.3"),
+        ("::ffff:0:1", "::ffff:0:1"),
+        ("::ffff", "::ffff"),
+        ("::10.1.2.3", "::10.1.2.3"),
+        ("10.1.2.3", "10.1.2.3"),
+    ],
+)
+def test_an_address_without_zone_and_mapping(address: str, bare: str) -> None:
+    assert bare_address(address) == bare

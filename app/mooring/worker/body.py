@@ -1,8 +1,9 @@
 """The request's body: read from the socket as the application asks for it, never ahead.
 
 ``wsgi.input`` ends where the body ends (PEP 3333; ``wsgi.input_terminated`` says so), whether the length was given or
-the body comes in chunks. What had already arrived with the head is decoded before the application is called, so that
-a body whose coding is broken from the start is refused without calling it.
+the body comes in chunks. It can be rewound (``seekable``) only when all of it is there: spooled, or arrived with the
+head. What had already arrived with the head is decoded before the application is called, so that a body whose coding
+is broken from the start is refused without calling it.
 """
 
 from __future__ import annotations
@@ -33,6 +34,20 @@ class BodyError(OSError):
         self.reason = reason
 
 
+def _write(file: Any, data: bytes) -> None:
+    """Write all of the data; a file without a buffer may take less at a time."""
+    left = memoryview(data)
+    try:
+        while left:
+            left = left[file.write(left) :]
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> BodyError:
+    return BodyError(500, f"no room to spool the body: {error.strerror}")
+
+
 class Body(io.RawIOBase):
     """The body of one request. ``rest`` holds the bytes that arrived behind it, once it is ``finished``."""
 
@@ -46,6 +61,7 @@ class Body(io.RawIOBase):
         self._left = 0
         self._ready = b""
         self._error: BodyError | None = None
+        self._spooled: Any = None
         self.rest = b""
         self.must_continue = request.expects_continue
         if request.length == CHUNKED:
@@ -73,27 +89,52 @@ class Body(io.RawIOBase):
         return io.BufferedReader(self, CHUNK)
 
     def spool(self) -> tuple[Any, int]:
-        """Receive all of the body; return it as a file, on disk if it is large, and its length.
+        """Receive all of the body; return it as a seekable file and its length. ``discard`` ends the file.
 
-        Raises BodyError, also when there is no room for it.
+        Beyond CHUNK bytes it stands in the run folder, in a file without a name: nothing can be left behind. Raises
+        BodyError, also when there is no room for it.
         """
-        spooled = tempfile.SpooledTemporaryFile(max_size=CHUNK)  # noqa: SIM115 - it is wsgi.input
+        file: Any = io.BytesIO()
+        length = 0
         try:
             while piece := self._next():
-                try:
-                    spooled.write(piece)
-                except OSError as error:  # noqa: PERF203 - what is received may fail otherwise
-                    raise BodyError(500, f"no room to spool the body: {error.strerror}") from error
-            length = spooled.tell()
-            spooled.seek(0)
-        except BodyError:
-            spooled.close()
+                length += len(piece)
+                if length > CHUNK and isinstance(file, io.BytesIO):
+                    file = self._on_disk(file.getvalue())
+                _write(file, piece)
+        except BaseException:
+            file.close()
             raise
-        return spooled, length
+        file.seek(0)
+        self._spooled = file = file if isinstance(file, io.BytesIO) else io.BufferedReader(file, CHUNK)
+        return file, length
+
+    def discard(self) -> None:
+        """Give back what a spooled body takes, whoever still holds ``wsgi.input``."""
+        if self._spooled is not None:
+            self._spooled.close()
+
+    def _on_disk(self, begun: bytes) -> Any:
+        try:
+            file: Any = tempfile.TemporaryFile(buffering=0, dir=self._settings.run_dir)  # noqa: SIM115 - wsgi.input
+        except OSError as error:
+            raise _no_room(error) from error
+        try:
+            _write(file, begun)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
     def readable(self) -> bool:
         """Return True."""
         return True
+
+    def seek(self, _offset: int, _whence: int = 0, /) -> int:
+        """Refuse (io.UnsupportedOperation)."""
+        raise io.UnsupportedOperation(
+            "the body streams from the client: it can be read once, and is not seekable"
+        )
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer with what is there, waiting for at least one byte; 0: the body has ended.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from mooring.worker.grammar import SPOILT, TOKEN, TRAILERS, RefusedError
+from mooring.worker.grammar import QUOTED, SPOILT, TOKEN, TRAILERS, RefusedError
 
 MAX_LINE = 256
 """Longest chunk-size line with its extensions and its end, in bytes."""
@@ -19,9 +19,8 @@ MAX_EXTENSIONS = 16384
 MAX_TRAILERS = 8192
 """Largest trailer section, in bytes."""
 
-_QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'
 _SIZE_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*)\r\n" % (TOKEN, TOKEN, _QUOTED)
+    rb"([0-9A-Fa-f]{1,16})((?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*)\r\n" % (TOKEN, TOKEN, QUOTED)
 )
 
 _SIZE, _DATA, _DATA_END, _TRAILERS, _DONE = range(5)

@@ -148,7 +148,11 @@ class Connection:
             believe(environ, request, self._settings)
         getcurrent().gr_context = self._server.context.copy()
         begun = time.monotonic()
-        complete = self._call(environ, response)
+        try:
+            complete = self._call(environ, response)
+        finally:
+            if self._body is not None:
+                self._body.discard()
         if self._settings.access_log:
             self._log_request(environ, response, time.monotonic() - begun)
         return self._go_on(response) if complete else False
@@ -159,7 +163,7 @@ class Connection:
             self._body = None
             return io.BytesIO()
         body = self._body = Body(request, self._arrived, self.transport, self._settings)
-        if request.length != CHUNKED or self._settings.chunked_bodies == "stream":
+        if request.length != CHUNKED or not self._settings.spools_chunked_bodies:
             return body.stream()
         spooled, length = body.spool()
         del request.fields["HTTP_TRANSFER_ENCODING"]

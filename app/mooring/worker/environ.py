@@ -21,12 +21,15 @@ Environ = dict[str, Any]
 
 def server_environ(listener: Any) -> Environ:
     """Return what is the same for every connection of the listener."""
-    name, port = "localhost", ""
+    name, port = "localhost", "80"  # of a unix socket; neither may be empty (PEP 3333)
     if listener.family in (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6):
         name, number = listener.getsockname()[:2]
         port = str(number)
+        name = bare_address(name)
         if name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
             name = engine.raw_socket.gethostname()
+        elif ":" in name:
+            name = f"[{name}]"  # RFC 3875 4.1.14
     return {
         "SCRIPT_NAME": "",
         "SERVER_NAME": name,
@@ -43,11 +46,18 @@ def server_environ(listener: Any) -> Environ:
     }
 
 
+def bare_address(address: str) -> str:
+    """Return the address without its zone, which is this host's alone; an IPv4 address behind ``::ffff:`` as such."""
+    address = address.partition("%")[0]
+    return address[7:] if address.startswith("::ffff:") and "." in address else address
+
+
 def connection_environ(server: Environ, address: Any, *, is_tls: bool) -> Environ:
     """Return what is the same for every request of a connection; ``address`` as accept(2) gave it."""
     environ = server.copy()
     if isinstance(address, tuple):
-        environ["REMOTE_ADDR"] = address[0]
+        host = address[0]
+        environ["REMOTE_ADDR"] = bare_address(host) if ":" in host else host
         environ["REMOTE_PORT"] = str(address[1])
     else:  # a unix socket's client has no address
         environ["REMOTE_ADDR"] = ""

@@ -17,6 +17,8 @@ TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2
 VALUE = rb"[\t\x20-\x7e\x80-\xff]*"  # RFC 9110 5.5: VCHAR, obs-text, SP, HTAB
 FIELD_LINE = TOKEN + rb":" + VALUE + rb"\r\n"
 
+QUOTED = rb'"(?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff])*"'  # RFC 9110 5.6.4
+
 TARGET = rb"[!-~\x80-\xff]+"
 
 HEAD = re.compile(rb"(%b) (%b) HTTP/1\.([01])\r\n(?:%b)*\r\n" % (TOKEN, TARGET, FIELD_LINE))
@@ -42,6 +44,11 @@ ABSOLUTE = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://([^/?#@]+)(/[^?#]*)?(\?[^#]*)?"
 
 LENGTH = re.compile(r"[0-9]{1,18}")
 """A Content-Length that is one number (RFC 9110 8.6), small enough for any file."""
+
+_NAME, _TEXT = TOKEN.decode("ascii"), QUOTED.decode("latin-1")
+_CODING = rf"{_NAME}(?:[ \t]*;[ \t]*{_NAME}[ \t]*=[ \t]*(?:{_NAME}|{_TEXT}))*"
+CODINGS = re.compile(rf"(?:(?!chunked[ \t]*[;,]){_CODING}[ \t]*,[ \t]*)+chunked", re.IGNORECASE)
+"""Codings that we do not know below chunked, the last and only one of its kind (RFC 9112 6.1, 7)."""
 
 _REQUEST_LINE = re.compile(rb"%b %b HTTP/([0-9])\.([0-9])\Z" % (TOKEN, TARGET))
 _METHOD = re.compile(TOKEN)

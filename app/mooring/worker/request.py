@@ -9,7 +9,7 @@ from __future__ import annotations
 import httptools
 
 from mooring.settings import Settings
-from mooring.worker.grammar import ABSOLUTE, HEAD, HOST, LENGTH, RefusedError, refusal
+from mooring.worker.grammar import ABSOLUTE, CODINGS, HEAD, HOST, LENGTH, RefusedError, refusal
 
 MAX_CACHED = 1024
 MAX_CACHED_LENGTH = 100
@@ -18,8 +18,25 @@ MAX_CACHED_LENGTH = 100
 CHUNKED = -1
 """The length of a body that comes in chunks."""
 
-SINGLE = frozenset(("HTTP_HOST", "CONTENT_LENGTH", "HTTP_TRANSFER_ENCODING"))
-"""Fields that may stand once only; of others the values are joined (RFC 9110 5.3)."""
+SINGLE = frozenset(
+    (
+        "HTTP_HOST",
+        "CONTENT_LENGTH",
+        "CONTENT_TYPE",
+        "HTTP_TRANSFER_ENCODING",
+        "HTTP_AUTHORIZATION",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_CONTENT_RANGE",
+        "HTTP_EXPECT",
+        "HTTP_IF_MODIFIED_SINCE",
+        "HTTP_IF_UNMODIFIED_SINCE",
+        "HTTP_IF_RANGE",
+    )
+)
+"""Fields that may stand once only: those that gunicorn or nginx refuse when they are doubled and that are no lists.
+
+Of others the values are joined (RFC 9110 5.3).
+"""
 
 
 class Request:
@@ -99,7 +116,7 @@ class Request:
             if key in fields:
                 if key in SINGLE:
                     raise RefusedError(
-                        400, f"{name.decode('ascii')} stands more than once (RFC 9112 3.2, 6.3)"
+                        400, f"{name.decode('ascii')} stands more than once (RFC 9110 5.3, RFC 9112 6.3)"
                     )
                 fields[key] += ("; " if key == "HTTP_COOKIE" else ",") + text  # RFC 6265 5.4, RFC 9110 5.3
             else:
@@ -140,7 +157,13 @@ class Request:
             if not self.is_11:
                 raise RefusedError(400, "Transfer-Encoding with HTTP/1.0 (RFC 9112 6.1)")
             if coding.lower() != "chunked":
-                raise RefusedError(400, "a transfer coding other than chunked alone (RFC 9112 6.1)")
+                if CODINGS.fullmatch(coding):
+                    raise RefusedError(
+                        501, "a transfer coding other than chunked is not implemented (RFC 9112 6.1)"
+                    )
+                raise RefusedError(
+                    400, "chunked is not the last transfer coding, or not alone (RFC 9112 6.3)"
+                )
             return CHUNKED
         length = self.fields["CONTENT_LENGTH"]
         if not LENGTH.fullmatch(length):
