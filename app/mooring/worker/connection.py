@@ -26,6 +26,7 @@ from mooring.worker.own_answers import FAILED, PLAIN_TEXT, REASONS, answer_for_s
 from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
 from mooring.worker.transport import ExpiredError, GoneError, Transport
+from mooring.worker.turns import EnoughError
 
 if TYPE_CHECKING:
     from mooring.worker.loop import Server
@@ -183,6 +184,8 @@ class Connection:
                 close = getattr(result, "close", None)
                 if close is not None:
                     close()
+        except EnoughError:
+            response.finish()
         except (GoneError, ExpiredError, GreenletExit):
             raise  # the client is gone, or this process ends: nobody is left to be answered
         except BodyError as error:

@@ -2,14 +2,15 @@
 
 A body is framed by its length if that is known, else by chunks (HTTP/1.1), else by the end of the connection. Head
 and body leave in one send where both are known. What the application declared is kept: a longer body is cut, a
-shorter one ends the connection, so that the client sees that something is missing; both are logged.
+shorter one ends the connection, so that the client sees that something is missing; both are logged. What no client will
+read (HEAD, 204, 304, beyond the length) is not asked for.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mooring.settings import Settings
@@ -17,9 +18,16 @@ from mooring.worker import failures, log
 from mooring.worker.deadlines import Pace
 from mooring.worker.headers import Head, checked_head, date_line
 from mooring.worker.transport import Transport
+from mooring.worker.turns import EnoughError, ask_briefly, take_turn
 
 JOIN = 65536
 """Bodies up to this size, in bytes, are copied behind their head to leave in one send."""
+
+PART = 4096
+"""Bytes that a part counts at least, where a green thread's turn is measured."""
+
+DROPPED_MOST = 16 << 20
+"""Bytes that write() drops before it ends the application: it goes on for nobody."""
 
 FILE_BLOCK = 65536
 LAST_CHUNK = b"0\r\n\r\n"
@@ -58,6 +66,7 @@ class Response:
 
     __slots__ = (
         "_chunked",
+        "_dropped",
         "_head",
         "_is_11",
         "_length",
@@ -92,6 +101,7 @@ class Response:
         self._head: Head | None = None
         self._length: int | None = None
         self._chunked = False
+        self._dropped = 0
         self.bodiless = to_head
         self.by_close = False
         self.head_sent = False
@@ -121,40 +131,78 @@ class Response:
         return self.write
 
     def write(self, data: bytes) -> None:
-        """Send a part of the body now, after the head if that has not left yet."""
+        """Send a part of the body now, after the head if that has not left yet.
+
+        Raises EnoughError in an application that goes on when the response has long been over.
+        """
         if not isinstance(data, bytes):
             raise TypeError(f"a part of the body is {type(data).__name__}, not bytes (PEP 3333)")
-        if not data:
-            return
+        if data:
+            self._write(data)
+        self._transport.be_fair(max(len(data), PART))
+
+    def _write(self, data: bytes) -> None:
         lead = b"" if self.head_sent else self._start(None)
+        given = len(data)
         if self.bodiless:
             data = b""
-        elif self._length is not None and self.sent + len(data) > self._length:
-            self.cut += self.sent + len(data) - self._length
+        elif self._length is not None and self.sent + given > self._length:
             data = data[: self._length - self.sent]
+            self.cut += given - len(data)
         self.sent += len(data)
         if self._chunked:
             self._send(b"%b%x\r\n%b\r\n" % (lead, len(data), data))
         else:
             self._send_joined(lead, data)
-        self._transport.be_fair(len(data))
+        if len(data) < given:
+            self._dropped += given
+            if self._dropped > DROPPED_MOST:
+                raise EnoughError
+
+    @property
+    def _is_over(self) -> bool:
+        """Whether the client has all that it will get."""
+        return self.bodiless if self._length is None else self.bodiless or self.sent >= self._length
 
     def send_all(self, result: Iterable[bytes]) -> None:
-        """Send what the application returned, to its end."""
+        """Send what the application returned, to its end, or until the response is over."""
         kind = type(result)
         if (kind is list or kind is tuple) and not self.head_sent:
             parts: Sequence[bytes] = result  # type: ignore[assignment]
             self._send_whole(parts[0] if len(parts) == 1 else b"".join(parts))
             return
         if kind is not FileWrapper or not self._send_file(result):  # type: ignore[arg-type]
-            for part in result:
-                self.write(part)
+            self._send_parts(iter(result))
+        self.finish()
+
+    def finish(self) -> None:
+        """Send what ends the body; check its length."""
         if not self.head_sent:
             self._send(self._start(0))
         elif self._chunked:
             self._send(LAST_CHUNK)
-        if self.sent != self._length:
+        if self.cut or self.sent != self._length:
             self._check_length()
+
+    def _send_parts(self, parts: Iterator[bytes]) -> None:
+        """Send part by part."""
+        if not self.head_sent or not self._is_over:
+            ends = 0.0
+            for part in self._first_for_head(parts):
+                self.write(part)
+                if self.head_sent and self._is_over:
+                    break
+                ends = take_turn(ends)
+            else:
+                return
+        if not (self.bodiless or self.cut):
+            self.cut = len(ask_briefly(parts))
+
+    def _first_for_head(self, parts: Iterator[bytes]) -> Iterator[bytes]:
+        """Return what may make the head of a HEAD: the first part, if it comes soon. Else all."""
+        if self._to_head and self._head is not None and not self.head_sent:
+            return iter((ask_briefly(parts),))
+        return parts
 
     def _send_whole(self, body: bytes) -> None:
         """Send a body of which all is there: its length is known without the application's help."""
