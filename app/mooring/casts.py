@@ -105,6 +105,19 @@ def path_of_url(text: str) -> str:
     return text
 
 
+URL_PREFIX = r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~-]+)*"
+"""A prefix of the paths: folders whose names nobody could write in two ways, or nothing."""
+
+
+def url_prefix(text: str) -> str:
+    """Read a prefix of the paths of requests."""
+    if not re.fullmatch(URL_PREFIX, text):
+        raise ValueError(
+            "folders of letters, digits, '.', '_', '~' and '-', no '/' at the end, for example /billing"
+        )
+    return text
+
+
 def host(text: str) -> str:
     """Read a Host field's value."""
     if not re.fullmatch(r"[A-Za-z0-9._\-\[\]:]+", text):

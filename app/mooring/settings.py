@@ -98,6 +98,13 @@ class Settings:
         setter="app_secrets",
     )
 
+    url_prefix: str = _setting(
+        casts.url_prefix,
+        "",
+        "prefix of the paths that the application is served below: its SCRIPT_NAME; other paths are answered 404",
+        setter="url_prefix",
+    )
+
     # The request that a worker must answer rightly before it serves
     smoke_path: str = _setting(
         casts.path_of_url, "/", "path (and query) of the smoke request, a GET", setter="smoke_path"
@@ -311,6 +318,12 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append(
             f"{variable('proxy_protocol')} is on without {variable('trusted_proxies')}:"
             " name the proxies that may speak it."
+        )
+    smoke_path = settings.smoke_path.partition("?")[0]
+    if not f"{smoke_path}/".startswith(f"{settings.url_prefix}/"):
+        problems.append(
+            f"{variable('smoke_path')} is {settings.smoke_path}, which is not below {variable('url_prefix')}"
+            f" ({settings.url_prefix}): name a path below it."
         )
     if settings.max_header_block < settings.max_request_line:
         problems.append(

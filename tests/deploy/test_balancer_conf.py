@@ -62,12 +62,13 @@ def test_it_is_told_what_the_inventory_says_of_the_api(group: str, tmp_path: Pat
         group,
         api_name="mysite",
         api_port=9100,
+        url_prefix="/billing",
         smoke_path="/health",
         smoke_status=204,
         smoke_host="www.example.org",
     )
     assert "backend mysite" in said
-    assert "http-check send meth GET uri /health ver HTTP/1.1 hdr Host www.example.org" in said
+    assert "http-check send meth GET uri /billing/health ver HTTP/1.1 hdr Host www.example.org" in said
     assert "http-check expect status 204" in said
     assert "server api1 10.0.0.1:9100" in said
     assert "server api2 fd00::2:9100" in said  # what follows the last colon is the port

@@ -45,10 +45,17 @@ def test_a_setting_is_a_switch_and_rollback_brings_it_back(site: Site) -> None:
     assert site.live()["release"] == before["release"]
 
 
-def test_an_application_that_answers_to_one_host_name_is_asked_by_it(site: Site) -> None:
-    site.deploy(app_environment={"GREETER_HOST": "greeter.example:8"}, smoke_host="greeter.example:8")
-    assert site.ask()[0] == 400
-    assert "answered 'HTTP/1.1 400" in site.refused(app_environment={"GREETER_HOST": "greeter.example"})
+def test_an_application_that_answers_to_one_host_name_below_a_prefix_is_asked_by_it(site: Site) -> None:
+    told = site.deploy(
+        app_environment={"GREETER_HOST": "greeter.example:8"},
+        smoke_host="greeter.example:8",
+        url_prefix="/greeter",
+    )
+    assert f"answers at http://127.0.0.1:{site.port}/greeter/" in told
+    assert site.ask("/greeter/")[0] == 400
+    assert site.ask() == (404, "Nothing is served here: the application is below /greeter/\n")
+    refused = site.refused(app_environment={"GREETER_HOST": "greeter.example"}, url_prefix="/greeter")
+    assert "the smoke request GET /greeter/ was answered 'HTTP/1.1 400" in refused
     site.deploy()
 
 

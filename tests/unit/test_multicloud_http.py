@@ -94,6 +94,21 @@ def test_sound_targets(raw: str | None, query: str, sound: bool) -> None:
     assert is_sound(environ_of(raw, "/a b", query)) is sound
 
 
+@pytest.mark.parametrize(
+    ("raw", "path_info", "path"),
+    [
+        ("/billing/a%2Fb", "/a/b", "/a%2Fb"),
+        ("/%62illin%67/a%2Fb?x", "/a/b", "/a%2Fb"),
+        ("http://host/billing/a%20b", "/a b", "/a%20b"),
+        ("/billing", "", ""),
+        ("/billing/billing/%61", "/billing/a", "/billing/%61"),
+        ("/a%2Fb", "/a/b", "/a/b"),  # a server that leaves the prefix out of it
+    ],
+)
+def test_below_a_script_name(raw: str, path_info: str, path: str) -> None:
+    assert raw_target({**environ_of(raw, path_info), "SCRIPT_NAME": "/billing"})[0] == path
+
+
 def test_gunicorn_has_another_name_for_it() -> None:
     environ = {"PATH_INFO": "/a/b", "QUERY_STRING": "", "RAW_URI": "/a%2Fb"}
     assert raw_target(environ) == ("/a%2Fb", "")

@@ -85,6 +85,12 @@ def test_no_value_of_any_kind_is_an_internal_error(name: str) -> None:
         ({"gate_timeout": "soon"}, 'gate_timeout is "soon". Write whole seconds from 1 to 3600.'),
         ({"drain_timeout": 1}, "drain_timeout is 1. Write whole seconds from 5 to 3600."),
         ({"smoke_path": "health"}, 'smoke_path is "health".'),
+        *(
+            ({"url_prefix": prefix}, f'url_prefix is "{prefix}". Write folders of letters, digits, ., _, ~ and -, for example')
+            for prefix in ("billing", "/billing/", "/", "/a//b", "/a/../b", "/a%20b", "/a b", "/a?b", "https://a/b")
+        ),
+        ({"url_prefix": None}, "url_prefix is null."),
+        ({"worker_settings": {"MOORING_URL_PREFIX": "/a"}}, "Leave it out, and write url_prefix instead."),
         ({"smoke_host": "two words"}, 'smoke_host is "two words".'),
         ({"mooring_root": "/"}, 'mooring_root is "/".'),
         ({"mooring_root": "/srv/../etc"}, "mooring_root is"),

@@ -67,6 +67,27 @@ def test_all_problems_are_told_at_once() -> None:
         ("MOORING_SMOKE_PATH", "vim types", "starts with '/'"),
         ("MOORING_SMOKE_STATUS", "99", "from 200 to 599"),
         ("MOORING_SMOKE_HOST", "a b", "host name"),
+        *(
+            ("MOORING_URL_PREFIX", prefix, "for example /billing")
+            for prefix in (
+                "billing",
+                "/billing/",
+                "/",
+                "//billing",
+                "/a//b",
+                "/a/../b",
+                "/.",
+                "/a/..",
+                "/a%20b",
+                "/a b",
+                "/a?b",
+                "/a#b",
+                "/caf\xe9",
+                "/a;b",
+                "/a\n",
+                "https://a/b",
+            )
+        ),
         ("MOORING_HEADER_TIMEOUT", "0", "at least 0.1"),
         ("MOORING_DRAIN_TIMEOUT", "nan", "number of seconds"),
         ("MOORING_DRAIN_TIMEOUT", "1e3", "number of seconds"),
@@ -148,3 +169,37 @@ def test_a_wrong_file_of_secrets_is_named_but_not_shown(
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         load(GOOD).instance = "other"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("path", "is_below"),
+    [
+        ("/billing", True), ("/billing/", True), ("/billing?x", True), ("/billing/health?x=/y", True),
+        ("/", False), ("/billings", False), ("/?/billing/", False), ("/health", False),
+    ],
+)  # fmt: skip
+def test_the_smoke_request_is_below_the_prefix(path: str, is_below: bool) -> None:
+    changed = {"MOORING_URL_PREFIX": "/billing", "MOORING_SMOKE_PATH": path}
+    if is_below:
+        assert load({**GOOD, **changed}).smoke_path == path
+    else:
+        assert problems(**changed) == [
+            f"MOORING_SMOKE_PATH is {path}, which is not below MOORING_URL_PREFIX (/billing): name a path below it."
+        ]
+
+
+@pytest.mark.parametrize("prefix", ["/billing", "/a/b.c-d_e~f/1", "/.well-known", "/..."])
+def test_a_prefix(prefix: str) -> None:
+    assert load({**GOOD, "MOORING_URL_PREFIX": prefix, "MOORING_SMOKE_PATH": prefix}).url_prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("framework", "given", "spools"),
+    [
+        ("django", "", True), ("pecan", "", False), ("wsgi", "", False),
+        ("django", "auto", True), ("django", "stream", False), ("pecan", "spool", True),
+    ],
+)  # fmt: skip
+def test_who_gets_chunked_bodies_spooled(framework: str, given: str, spools: bool) -> None:
+    loaded = load({**GOOD, "MOORING_FRAMEWORK": framework, "MOORING_CHUNKED_BODIES": given})
+    assert loaded.spools_chunked_bodies is spools

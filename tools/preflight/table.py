@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from mooring.casts import URL_PREFIX
 from preflight import values
 from preflight.values import Check, either, text, whole
 
@@ -83,6 +84,11 @@ TABLE = (
     seconds("drain_timeout", 5),
     seconds("watchdog_timeout", 0),
     seconds("companion_stop_timeout", 1),
+    Setting(
+        "url_prefix",
+        text(URL_PREFIX),
+        'Write folders of letters, digits, ., _, ~ and -, for example /billing, without / at the end, or "" for all paths.',
+    ),
     Setting(
         "smoke_path",
         lambda value: text(r"/[!-~]*")(value) and "#" not in str(value),

@@ -84,7 +84,9 @@ class Broker:
     def _answer_vim_types(self, _environ: Environ) -> Answer:
         return self._vim_types
 
-    def _answer_swagger(self, _environ: Environ) -> Answer:
+    def _answer_swagger(self, environ: Environ) -> Answer:
+        if script_name := environ.get("SCRIPT_NAME"):
+            return answer.json_answer(swagger.document(script_name))
         return self._swagger
 
     def _answer_forward(

@@ -17,8 +17,8 @@ _MEANINGS = {
 }
 
 
-def document() -> dict[str, Any]:
-    """Return the document."""
+def document(script_name: str = "") -> dict[str, Any]:
+    """Return the document of an API that is served below this prefix."""
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -29,7 +29,7 @@ def document() -> dict[str, Any]:
             "version": "1.0.0",
             "description": "One API for clouds of many types; each request goes to the driver of its region.",
         },
-        "basePath": f"{PREFIX}/v0/",
+        "basePath": f"{script_name}{PREFIX}/v0/",
         "consumes": ["application/json"],
         "produces": ["application/json"],
         "paths": paths,

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 _AUTHORITY = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+_ENCODED = re.compile("%[0-9A-Fa-f]{2}")
 _UNSAFE = re.compile(r"[^!-~]")
 _REFUSED = re.compile(r"[\x00-\x20\x7f]|[^\x00-\xff]")
 """What no target may hold as it is: control bytes, spaces, and what cannot be a byte (PEP 3333)."""
@@ -33,17 +34,27 @@ def _sent(environ: dict[str, Any]) -> str:
 def raw_target(environ: dict[str, Any]) -> tuple[str, str]:
     """Return path and query as sent, in visible ASCII; the query starts with its question mark, or is empty.
 
-    Falls back to encoding the decoded path if the server keeps no raw target, or if something between server
-    and application changed the path.
+    The path is that below SCRIPT_NAME, where the server has one. Falls back to encoding the decoded path if the server
+    keeps no raw target, or if something between server and application changed the path.
     """
     decoded = environ.get("PATH_INFO", "")
     raw = _sent(environ)
     absolute = _AUTHORITY.match(raw)
     path = (raw[absolute.end() :] if absolute else raw).partition("#")[0].partition("?")[0]
+    if script := environ.get("SCRIPT_NAME"):
+        path = _after(path, len(script))
     if unquote_to_bytes(path.encode("latin-1", "replace")).decode("latin-1") != decoded:
         path = quote(decoded.encode("latin-1", "replace"), safe=_PATH_SAFE)
     query = environ.get("QUERY_STRING", "")
     return visible(path), visible(f"?{query}" if query or raw.endswith("?") else "")
+
+
+def _after(path: str, length: int) -> str:
+    """Return what follows so many characters of the decoded path, as sent."""
+    position = 0
+    for _ in range(length):
+        position += 3 if _ENCODED.match(path, position) else 1
+    return path[position:]
 
 
 def below_prefix(environ: dict[str, Any], prefix: str) -> str | None:

@@ -1,0 +1,107 @@
+"""What the wiring makes of an inventory for each role: one run of Ansible, a host for each inventory."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.deploy.conftest import REPOSITORY
+
+ASKED = ("release_settings", "release_smoke_path", "release_url_prefix", "prove_get_path", "prove_post_path")
+DJANGO = {
+    "app_source": ["/src"],
+    "wsgi_apps": {"django": "mysite.wsgi:application"},
+    "web_framework": "django",
+}
+HOSTS: dict[str, dict[str, Any]] = {
+    "shipped": {},
+    "shipped-pecan": {"web_framework": "pecan"},
+    "shipped-spools": {"worker_settings": {"MOORING_CHUNKED_BODIES": "spool", "MOORING_ACCESS_LOG": True}},
+    "shipped-wheel": {
+        "app_source": ["/src/api.whl"],
+        "wsgi_apps": {"django": "multicloud.django_web.wsgi:application"},
+    },
+    "shipped-below": {"url_prefix": "/cloud"},
+    "own": DJANGO,
+    "own-below": {**DJANGO, "url_prefix": "/billing", "smoke_path": "/health?x"},
+}
+PLAYBOOK = """\
+- hosts: all
+  gather_facts: false
+  connection: local
+  vars_files: [{prove}, {wiring}]
+  tasks:
+    - ansible.builtin.import_role: {{name: site}}
+      tags: never
+    - ansible.builtin.copy:
+        dest: "{folder}/{{{{ inventory_hostname }}}}.json"
+        content: "{{{{ {{{asked}}} | to_json }}}}"
+        mode: "0600"
+"""
+
+
+@pytest.fixture(scope="module")
+def wired(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """The roles' variables of each host."""
+    folder = tmp_path_factory.mktemp("wiring")
+    python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
+    (folder / "hosts.json").write_text(json.dumps({"api": {"hosts": HOSTS, "vars": python}}))
+    playbook = folder / "play.yml"
+    asked = ", ".join(f"'{name}': {name}" for name in ASKED)
+    prove, wiring = REPOSITORY / "roles/prove/defaults/main.yml", REPOSITORY / "playbooks/vars/wiring.yml"
+    playbook.write_text(PLAYBOOK.format(prove=prove, wiring=wiring, folder=folder, asked=asked))
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", playbook, "-i", folder / "hosts.json"],
+        cwd=REPOSITORY,
+        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}
+
+
+def test_the_shipped_api_streams_with_both_frameworks_unless_it_is_told_otherwise(
+    wired: dict[str, dict[str, Any]],
+) -> None:
+    streams = {"MOORING_CHUNKED_BODIES": "stream"}
+    assert {host: found["release_settings"] for host, found in wired.items()} == {
+        "shipped": streams,
+        "shipped-pecan": streams,
+        "shipped-spools": {"MOORING_CHUNKED_BODIES": "spool", "MOORING_ACCESS_LOG": "on"},
+        "shipped-wheel": streams,
+        "shipped-below": streams,
+        "own": {},
+        "own-below": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("host", "prefix", "get", "post"),
+    [
+        ("shipped", "", "/api/multicloud/v0/vim_types", "/api/multicloud/v0/check_vim_capacity"),
+        (
+            "shipped-below",
+            "/cloud",
+            "/cloud/api/multicloud/v0/vim_types",
+            "/cloud/api/multicloud/v0/check_vim_capacity",
+        ),
+        ("own", "", "/", ""),
+        ("own-below", "/billing", "/billing/health?x", ""),
+    ],
+)
+def test_all_who_ask_know_the_prefix(
+    wired: dict[str, dict[str, Any]], host: str, prefix: str, get: str, post: str
+) -> None:
+    found = wired[host]
+    assert found["release_url_prefix"] == prefix
+    assert found["release_smoke_path"] == found["prove_get_path"] == get
+    assert found["prove_post_path"] == post
