@@ -144,7 +144,7 @@ class Settings:
         "auto",
         "chunked request bodies: stream them to the application, or spool them first (64 KiB in memory, more in a"
         " file of the run folder) and give it a length. auto: spool for the framework django, which reads no body"
-        " without a length",
+        " without a length, unless the application says that it does (wsgi_input_terminated)",
     )
 
     # Deadlines: totals, not renewed by a byte that drips in
@@ -248,13 +248,6 @@ class Settings:
 
     # Log
     access_log: bool = _setting(casts.switch, False, "one JSON line for each request on standard error")
-
-    @property
-    def spools_chunked_bodies(self) -> bool:
-        """Whether a chunked request body is received as a whole before the application is called."""
-        if self.chunked_bodies == "auto":
-            return self.framework == "django"
-        return self.chunked_bodies == "spool"
 
     @property
     def worker_socket(self) -> Path:

@@ -13,7 +13,7 @@ import pytest
 
 from tests.deploy.conftest import REPOSITORY
 
-ASKED = ("release_settings", "release_smoke_path", "release_url_prefix", "prove_get_path", "prove_post_path")
+ASKED = ("release_smoke_path", "release_url_prefix", "prove_get_path", "prove_post_path")
 DJANGO = {
     "app_source": ["/src"],
     "wsgi_apps": {"django": "mysite.wsgi:application"},
@@ -21,12 +21,6 @@ DJANGO = {
 }
 HOSTS: dict[str, dict[str, Any]] = {
     "shipped": {},
-    "shipped-pecan": {"web_framework": "pecan"},
-    "shipped-spools": {"worker_settings": {"MOORING_CHUNKED_BODIES": "spool", "MOORING_ACCESS_LOG": True}},
-    "shipped-wheel": {
-        "app_source": ["/src/api.whl"],
-        "wsgi_apps": {"django": "multicloud.django_web.wsgi:application"},
-    },
     "shipped-below": {"url_prefix": "/cloud"},
     "own": DJANGO,
     "own-below": {**DJANGO, "url_prefix": "/billing", "smoke_path": "/health?x"},
@@ -67,21 +61,6 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}
-
-
-def test_the_shipped_api_streams_with_both_frameworks_unless_it_is_told_otherwise(
-    wired: dict[str, dict[str, Any]],
-) -> None:
-    streams = {"MOORING_CHUNKED_BODIES": "stream"}
-    assert {host: found["release_settings"] for host, found in wired.items()} == {
-        "shipped": streams,
-        "shipped-pecan": streams,
-        "shipped-spools": {"MOORING_CHUNKED_BODIES": "spool", "MOORING_ACCESS_LOG": "on"},
-        "shipped-wheel": streams,
-        "shipped-below": streams,
-        "own": {},
-        "own-below": {},
-    }
 
 
 @pytest.mark.parametrize(

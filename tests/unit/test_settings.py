@@ -191,15 +191,3 @@ def test_the_smoke_request_is_below_the_prefix(path: str, is_below: bool) -> Non
 @pytest.mark.parametrize("prefix", ["/billing", "/a/b.c-d_e~f/1", "/.well-known", "/..."])
 def test_a_prefix(prefix: str) -> None:
     assert load({**GOOD, "MOORING_URL_PREFIX": prefix, "MOORING_SMOKE_PATH": prefix}).url_prefix == prefix
-
-
-@pytest.mark.parametrize(
-    ("framework", "given", "spools"),
-    [
-        ("django", "", True), ("pecan", "", False), ("wsgi", "", False),
-        ("django", "auto", True), ("django", "stream", False), ("pecan", "spool", True),
-    ],
-)  # fmt: skip
-def test_who_gets_chunked_bodies_spooled(framework: str, given: str, spools: bool) -> None:
-    loaded = load({**GOOD, "MOORING_FRAMEWORK": framework, "MOORING_CHUNKED_BODIES": given})
-    assert loaded.spools_chunked_bodies is spools

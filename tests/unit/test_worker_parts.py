@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from mooring import settings
 from mooring.worker import headers, request
 from mooring.worker.balance import PATIENCE, SLACK, Balance
+from mooring.worker.body import spools
 from mooring.worker.deadlines import Pace
 from mooring.worker.environ import bare_address
 from mooring.worker.grammar import RefusedError
@@ -180,3 +182,17 @@ def test_the_heads_that_are_remembered_are_bounded() -> None:
 )
 def test_an_address_without_zone_and_mapping(address: str, bare: str) -> None:
     assert bare_address(address) == bare
+
+
+@pytest.mark.parametrize(
+    ("framework", "given", "says_it_reads", "spooled"),
+    [
+        ("django", "auto", False, True), ("django", "auto", True, False), ("pecan", "auto", False, False),
+        ("wsgi", "auto", False, False), ("django", "stream", False, False), ("pecan", "spool", True, True),
+    ],
+)  # fmt: skip
+def test_who_gets_chunked_bodies_spooled(
+    framework: str, given: str, says_it_reads: bool, spooled: bool
+) -> None:
+    application = type("Application", (), {"wsgi_input_terminated": says_it_reads})
+    assert spools(application, replace(SETTINGS, framework=framework, chunked_bodies=given)) is spooled

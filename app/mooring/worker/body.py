@@ -25,6 +25,17 @@ SKIP = 65536
 """Most bytes that are read away after the response, so that the connection can be kept."""
 
 
+READS_TO_THE_END = "wsgi_input_terminated"
+"""An attribute of a WSGI callable that is true when it reads bodies without CONTENT_LENGTH, by ``wsgi.input_terminated``."""
+
+
+def spools(application: Any, settings: Settings) -> bool:
+    """Tell whether a chunked body is received as a whole before the application is called."""
+    if settings.chunked_bodies == "auto":
+        return settings.framework == "django" and not getattr(application, READS_TO_THE_END, False)
+    return settings.chunked_bodies == "spool"
+
+
 class BodyError(OSError):
     """The body cannot be read to its end. If the application lets it pass, ``status`` is the answer."""
 

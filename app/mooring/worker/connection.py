@@ -164,7 +164,7 @@ class Connection:
             self._body = None
             return io.BytesIO()
         body = self._body = Body(request, self._arrived, self.transport, self._settings)
-        if request.length != CHUNKED or not self._settings.spools_chunked_bodies:
+        if request.length != CHUNKED or not self._server.spools_chunked_bodies:
             return body.stream()
         spooled, length = body.spool()
         del request.fields["HTTP_TRANSFER_ENCODING"]

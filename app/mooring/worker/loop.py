@@ -20,10 +20,12 @@ from eventlet.event import Event
 from mooring.worker import engine, forks, log, proxy_protocol
 from mooring.worker.application import WsgiApplication
 from mooring.worker.balance import Balance
+from mooring.worker.body import spools
 from mooring.worker.connection import BUSY, Connection
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.environ import server_environ
 from mooring.worker.jobs import Jobs
+from mooring.worker.prefix import below
 from mooring.worker.stalls import Stalls
 from mooring.worker.state import DRAINING, State
 from mooring.worker.threads import Threads
@@ -68,9 +70,10 @@ class Server:
     """Serves the application on the listener until it is drained."""
 
     def __init__(self, listener: Any, application: WsgiApplication, state: State, tls: Any) -> None:
-        self.application = application
         self.state = state
         self.settings = state.settings
+        self.application = below(self.settings.url_prefix, application)
+        self.spools_chunked_bodies = spools(application, self.settings)
         self.environ = server_environ(listener)
         self.tls = tls
         self.draining = False

@@ -71,6 +71,9 @@ def record_of(environ: Environ) -> Record:
 class RequestLog:
     """WSGI layer that numbers, times and logs requests, and answers 500 when the application fails."""
 
+    wsgi_input_terminated = True
+    """For servers that would receive a body before Django is called: the core reads it piece by piece, without a length."""
+
     def __init__(
         self, application: Application, settings: Settings, writer: LineWriter | None = None
     ) -> None:
