@@ -12,9 +12,9 @@ from typing import Any
 
 from mooring.settings import Settings
 from mooring.worker import engine
+from mooring.worker.file_bodies import FileWrapper
 from mooring.worker.forwarded import believed
 from mooring.worker.request import Request
-from mooring.worker.response import FileWrapper
 
 Environ = dict[str, Any]
 

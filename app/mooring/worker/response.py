@@ -8,14 +8,13 @@ read (HEAD, 204, 304, beyond the length) is not asked for.
 
 from __future__ import annotations
 
-import os
-import stat
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mooring.settings import Settings
 from mooring.worker import failures, log
 from mooring.worker.deadlines import Pace
+from mooring.worker.file_bodies import SMALL, FileWrapper, plain_file
 from mooring.worker.headers import Head, checked_head, date_line
 from mooring.worker.transport import Transport
 from mooring.worker.turns import EnoughError, ask_briefly, take_turn
@@ -29,31 +28,9 @@ PART = 4096
 DROPPED_MOST = 16 << 20
 """Bytes that write() drops before it ends the application: it goes on for nobody."""
 
-FILE_BLOCK = 65536
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = (204, 304)
 """Statuses without a body (RFC 9110 15.3.5, 15.4.5); 1xx is refused."""
-
-
-class FileWrapper:
-    """``wsgi.file_wrapper``: an open file as a response body. The server may send it without reading it."""
-
-    def __init__(self, filelike: Any, blksize: int = FILE_BLOCK) -> None:
-        self.filelike = filelike
-        self._size = blksize
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
-
-    def __iter__(self) -> FileWrapper:
-        """Return itself."""
-        return self
-
-    def __next__(self) -> bytes:
-        """Return the next block."""
-        block: bytes = self.filelike.read(self._size)
-        if not block:
-            raise StopIteration
-        return block
 
 
 class Response:
@@ -229,25 +206,34 @@ class Response:
             self._send(data)
 
     def _send_file(self, wrapper: FileWrapper) -> bool:
-        """Send a regular file by sendfile(2), if that is what it is; return whether it was."""
-        if self._transport.is_tls or self.head_sent:
+        """Send a regular file without reading it part by part, if that is what it is; return whether it was.
+
+        PEP 3333: from where it stands to its end, or as many bytes as the application has declared.
+        """
+        head = self._head
+        plain = None if self.head_sent or head is None else plain_file(wrapper.filelike)
+        if plain is None or head is None:
             return False
-        try:
-            descriptor = wrapper.filelike.fileno()
-            facts = os.fstat(descriptor)
-            offset = wrapper.filelike.tell()
-        except (AttributeError, OSError, ValueError):
-            return False
-        if not stat.S_ISREG(facts.st_mode):
-            return False
-        there = max(0, facts.st_size - offset)
-        lead = self._start(there)
-        self._send(lead)
-        if self.bodiless or self._length is None:
+        descriptor, offset, size = plain
+        declared, there = head.length, size - offset
+        if there <= 0:
+            return False  # at its end; or its size says nothing
+        if there <= SMALL and (declared is None or declared <= SMALL):
+            self._send_small(wrapper, declared)
             return True
-        self.cut = max(0, there - self._length)
-        self.sent = self._transport.send_file(descriptor, offset, min(there, self._length), self._patience())
+        self._send(self._start(there))
+        if not (self.bodiless or self._length is None):
+            self.sent = self._transport.send_file(descriptor, offset, self._length, self._patience())
         return True
+
+    def _send_small(self, wrapper: FileWrapper, declared: int | None) -> None:
+        """Send a file that is read whole, or as far as is declared."""
+        left = SMALL * 2 if declared is None else declared
+        blocks = []
+        while left > 0 and (block := wrapper.filelike.read(left)):
+            blocks.append(block)
+            left -= len(block)
+        self._send_whole(b"".join(blocks))
 
     def _check_length(self) -> None:
         """Tell the log when the body is not as long as declared; keep no connection on which some is missing."""

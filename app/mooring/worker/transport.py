@@ -7,6 +7,7 @@ still runs), the registration is taken back until the next wait, or epoll would 
 
 from __future__ import annotations
 
+import errno
 import struct
 import time
 from typing import Any
@@ -26,6 +27,9 @@ STRETCH = 1 << 20
 
 READ_LATER = (BlockingIOError, engine.raw_ssl.SSLWantReadError)
 WRITE_LATER = (BlockingIOError, engine.raw_ssl.SSLWantWriteError)
+GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.ESHUTDOWN, errno.ETIMEDOUT, errno.EHOSTUNREACH)
+"""What sendfile(2) says of a connection that is over; all else it says of the file."""
+
 SHUT_WR = engine.raw_socket.SHUT_WR
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # struct linger of socket(7): on, no seconds
 
@@ -162,16 +166,29 @@ class Transport:
             self._wait_writable_paced(pace, sent)
 
     def send_file(self, source: int, offset: int, count: int, pace: Pace) -> int:
-        """Send a part of an open file by sendfile(2); return how many bytes there were. Not for TLS."""
+        """Send a part of an open file; return how many bytes there were.
+
+        By sendfile(2), or by reading where the kernel cannot: TLS, some filesystems. Raises OSError when the file
+        cannot be read.
+        """
         done = 0
+        by_kernel = not self.is_tls
         while done < count:
-            try:
-                sent = engine.raw_os.sendfile(self.descriptor, source, offset + done, count - done)
-            except BlockingIOError:
-                self._wait_writable_paced(pace, 0)
-                continue
-            except OSError as error:
-                raise GoneError(str(error)) from error
+            sent = 0
+            if by_kernel:
+                try:
+                    sent = engine.raw_os.sendfile(self.descriptor, source, offset + done, count - done)
+                except BlockingIOError:
+                    self._wait_writable_paced(pace, 0)
+                    continue
+                except OSError as error:
+                    if error.errno in GONE:
+                        raise GoneError(str(error)) from error
+                    by_kernel = False
+            if not by_kernel:
+                block = engine.raw_os.pread(source, min(CHUNK, count - done), offset + done)
+                self.send(block, pace)
+                sent = len(block)
             if sent == 0:
                 break
             pace.account(0.0, sent)
