@@ -47,9 +47,10 @@ def _address(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    return str(getattr(address, "ipv4_mapped", None) or address)  # as the environ has the peer's
 
 
 def _element(text: str) -> dict[str, str]:
