@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from functional.support import until
-from functional.worker_support import Client, Worker
+from functional.worker_support import Client, Worker, worker
 
 MAX_BODY = 1_000_000
 MULTIPART = (
@@ -170,6 +170,22 @@ def test_no_room_for_a_body(one: Worker, client: Client) -> None:
         assert asks(other, head(JSON) + chunks(json.dumps({"x": "y" * 300_000}).encode())) == {
             "x": "y" * 300_000
         }
+
+
+def test_a_drain_waits_for_a_body_and_others_are_served_meanwhile() -> None:
+    with worker("worker_apps:site", framework="django") as one, one.client() as client, one.client() as other:
+        client.send(
+            b"POST /sees_body HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n20000\r\n"
+            + b"x" * 0x1FFFF
+        )
+        until(lambda: files_of(one), "the body stands in a file")
+        assert other.ask(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").body == b"root"
+        one.terminate()
+        until(lambda: '"event": "drain"' in one.words(), "the drain has begun")
+        answer = client.ask(b"x\r\n0\r\n\r\n")
+        assert (answer.status, answer.field("Connection")) == (200, "close")
+        assert json.loads(answer.body) == [0x20000, "131072", None]
+        assert one.wait() == 0
 
 
 def test_nothing_is_left_behind(one: Worker) -> None:

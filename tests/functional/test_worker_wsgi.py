@@ -234,6 +234,7 @@ def test_close_is_called_whatever_happens(one: Worker) -> None:
         ("line", ["one\n", "two\n", "\n", "four"]),
         ("short_line", ["one", "\n", "two", "\n", "\n", "fou", "r"]),
         ("lines", ["one\n", "two\n", "\n", "four"]),
+        ("some_lines", ["one\ntwo\n", "\nfour"]),
         ("iterate", ["one\n", "two\n", "\n", "four"]),
     ],
 )

@@ -226,6 +226,8 @@ def reads(environ: Environ, start_response: Any) -> list[bytes]:
         pieces = list(iter(lambda: stream.readline(3), b""))
     elif how == "lines":
         pieces = stream.readlines()
+    elif how == "some_lines":
+        pieces = [b"".join(lines) for lines in iter(lambda: stream.readlines(5), [])]
     elif how == "iterate":
         pieces = list(stream)
     else:
