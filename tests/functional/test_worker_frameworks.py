@@ -97,6 +97,43 @@ def test_an_unknown_page_is_the_frameworks_own_404(client: Client) -> None:
     assert client.ask(get("")).status == 200
 
 
+@pytest.mark.parametrize(
+    ("which", "connection", "upgrade"),
+    [
+        ("keep_alive", None, None),
+        ("close", "close", None),
+        ("coding", None, None),
+        ("upgrade", None, None),
+        ("websocket", "Upgrade", "websocket"),
+        ("own", None, None),
+    ],
+)
+def test_fields_that_are_the_servers(
+    one: Worker, client: Client, which: str, connection: str | None, upgrade: str | None
+) -> None:
+    answer = client.ask(get(f"fields?{which}"))
+    assert (answer.status, answer.body) == (200, b"fields")
+    assert (answer.field("Connection"), answer.field("Upgrade")) == (connection, upgrade)
+    assert answer.field("Date")
+    assert answer.field("Server") == ("mine" if which == "own" else None)
+    for name in ("Keep-Alive", "Transfer-Encoding", "Trailer", "TE"):
+        assert answer.field(name) is None
+    if which == "close":
+        assert client.at_end()
+    else:
+        assert client.ask(get("")).status == 200
+    if which == "coding":
+        assert one.words().count('"event": "field_dropped", "field": "Trailer"') == 1
+
+
+def test_a_status_without_a_reason(client: Client) -> None:
+    client.send(get("bare"))
+    assert client.file.readline() in (
+        b"HTTP/1.1 299 \r\n",
+        b"HTTP/1.1 299 Success\r\n",
+    )  # WebOb finds a reason
+
+
 def test_nothing_failed(one: Worker) -> None:
     assert one.stats()["errors"] == 0
     assert "Traceback" not in one.words()

@@ -124,6 +124,26 @@ def test_a_date_of_the_application_stays(client: Client) -> None:
     assert client.ask(get("own_date")).field("Date") == "Thu, 01 Jan 1970 00:00:00 GMT"
 
 
+def test_of_two_dates_one_goes_out(client: Client) -> None:
+    answer = client.ask(get("two_dates"))
+    assert answer.field("Date") == "Thu, 01 Jan 1970 00:00:00 GMT"
+    assert (answer.field("Server"), answer.field("Content-Length")) == ("a", "1")
+
+
+@pytest.mark.parametrize("status", ["200", "299", "999"])
+def test_a_status_without_a_reason_keeps_its_space(client: Client, status: str) -> None:
+    client.send(get(f"bare_status?{status}"))
+    assert client.file.readline() == f"HTTP/1.1 {status} \r\n".encode()
+
+
+def test_an_upgrade_that_is_required_is_named(client: Client) -> None:
+    answer = client.ask(get("upgrade_required?upgrade"))
+    assert (answer.field("Upgrade"), answer.field("Connection")) == ("HTTP/2.0", "Upgrade")
+    answer = client.ask(get("upgrade_required?close"))
+    assert (answer.field("Upgrade"), answer.field("Connection")) == ("HTTP/2.0", "close, Upgrade")
+    assert client.at_end()
+
+
 def test_requests_in_a_row_are_answered_in_order(client: Client) -> None:
     client.send(get("several_parts") + post("reads", b"ab") + get("generator") + get(""))
     bodies = [client.answer() for _ in range(4)]

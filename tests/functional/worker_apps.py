@@ -161,6 +161,24 @@ def own_date(environ: Environ, start_response: Any) -> list[bytes]:
     return [b"x"]
 
 
+def bare_status(environ: Environ, start_response: Any) -> list[bytes]:
+    start_response(environ["QUERY_STRING"], [TEXT])
+    return [b"x"]
+
+
+def two_dates(environ: Environ, start_response: Any) -> list[bytes]:
+    now = ("date", "Fri, 02 Jan 1970 00:00:00 GMT")
+    fields = [("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), now, ("Server", "a"), ("server", "b")]
+    start_response("200 OK", [*fields, ("Content-Length", " 1 ")])
+    return [b"x"]
+
+
+def upgrade_required(environ: Environ, start_response: Any) -> list[bytes]:
+    fields = [("Upgrade", "HTTP/2.0"), ("Connection", environ["QUERY_STRING"])]
+    start_response("426 Upgrade Required", fields)
+    return [b"x"]
+
+
 # exc_info (PEP 3333, "The start_response() Callable")
 
 

@@ -11,6 +11,17 @@ from typing import Any
 DATA = bytes(range(256)) * 1000
 
 
+FIELDS = {
+    "keep_alive": [("Connection", "keep-alive"), ("Keep-Alive", "timeout=5")],
+    "close": [("Connection", "close")],
+    "coding": [("Transfer-Encoding", "chunked"), ("Trailer", "X"), ("TE", "trailers")],
+    "upgrade": [("Upgrade", "h2c"), ("Connection", "Upgrade")],
+    "websocket": [("Upgrade", "websocket"), ("Connection", "Upgrade")],
+    "own": [("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("Server", "mine")],
+}
+"""Fields that are the server's, and what an application may set of them."""
+
+
 def parts() -> Iterator[bytes]:
     for number in range(5):
         yield b"part %d\n" % number
@@ -61,6 +72,12 @@ def make_django() -> Any:
     def empty(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=204)
 
+    def fields(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("fields", headers=dict(FIELDS[request.META["QUERY_STRING"]]))
+
+    def bare(request: HttpRequest) -> HttpResponse:
+        return HttpResponse("bare", status=299, reason="")
+
     urls = types.ModuleType("urls")
     urls.urlpatterns = [  # type: ignore[attr-defined]
         path("", root),
@@ -68,6 +85,8 @@ def make_django() -> Any:
         path("file", file),
         path("upload", upload),
         path("empty", empty),
+        path("fields", fields),
+        path("bare", bare),
         path("form", form, name="form"),
         re_path("^/?where$", where),
     ]
@@ -134,5 +153,15 @@ def make_pecan() -> Any:
         @pecan.expose()
         def empty(self) -> None:
             pecan.response.status = 204
+
+        @pecan.expose(content_type="text/plain")
+        def fields(self, **_: str) -> bytes:
+            pecan.response.headers.update(FIELDS[pecan.request.query_string])
+            return b"fields"
+
+        @pecan.expose(content_type="text/plain")
+        def bare(self) -> bytes:
+            pecan.response.status = "299 "
+            return b"bare"
 
     return pecan.make_app(Root(), debug=False)

@@ -137,8 +137,36 @@ def test_an_absolute_target_sets_the_host() -> None:
 def test_a_head_of_a_response() -> None:
     head = Head("200 Fine", [("X", "\xe9\t"), ("content-LENGTH", "5"), ("Content-Length", "05")])
     assert (head.lines, head.length, head.status) == (b"HTTP/1.1 200 Fine\r\nX: \xe9\t\r\n", 5, 200)
-    with pytest.raises(HeadersError, match="hop-by-hop"):
-        Head("200 OK", [("proxy-Connection", "x")])
+
+
+@pytest.mark.parametrize("status", ["200", "404", "999"])
+def test_a_status_without_a_reason_keeps_its_space(status: str) -> None:
+    assert Head(status, []).lines == f"HTTP/1.1 {status} \r\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("field", "kept", "closes"),
+    [
+        (("Connection", "close"), False, True),
+        (("CONNECTION", "x, Close"), False, True),
+        (("Connection", "keep-alive"), False, False),
+        (("Connection", "closed"), False, False),
+        (("proxy-Connection", "close"), False, False),
+        (("Keep-Alive", "timeout=5"), False, False),
+        (("Transfer-Encoding", "chunked"), False, False),
+        (("Trailer", "X"), False, False),
+        (("TE", "trailers"), False, False),
+        (("Upgrade", "h2c"), False, False),
+        (("Upgrade", "WebSocket"), True, False),
+        (("Server", "mine"), True, False),
+        (("Date", "Thu, 01 Jan 1970 00:00:00 GMT"), True, False),
+    ],
+)
+def test_fields_of_the_servers(field: tuple[str, str], kept: bool, closes: bool) -> None:
+    head = Head("200 OK", [field, field])
+    line = f"{field[0]}: {field[1]}\r\n".encode() if kept else b""
+    times = 2 if field[0] == "Upgrade" else 1
+    assert (head.lines, head.closes) == (b"HTTP/1.1 200 OK\r\n" + line * times, closes)
 
 
 def test_a_head_of_a_response_is_remembered() -> None:

@@ -1,7 +1,11 @@
 """The head of a response: what the application gave to start_response, checked and turned into bytes.
 
 Refused (HeadersError, so that the application's own code shows in the traceback): what could make one response two
-(control characters), what belongs to the server alone (hop-by-hop fields, PEP 3333), and lengths that contradict.
+(control characters), and lengths that contradict.
+
+Fields that belong to the server alone (hop-by-hop, PEP 3333) are dropped, as gunicorn drops them, and the log tells once.
+``Connection: close`` ends the connection after the response. ``Upgrade`` stays where a client has to see it: in a 426, or
+for websocket. Of several Date or Server fields the first counts.
 """
 
 from __future__ import annotations
@@ -10,10 +14,11 @@ import re
 import time
 from typing import Any
 
+from mooring.worker import log
+
 HOP_BY_HOP = frozenset(
     # RFC 9110 7.6.1 and RFC 2616 13.5.1; PEP 3333: "applications are forbidden to use" them
     (
-        "connection",
         "keep-alive",
         "proxy-authenticate",
         "proxy-authorization",
@@ -22,18 +27,24 @@ HOP_BY_HOP = frozenset(
         "trailer",
         "trailers",
         "transfer-encoding",
-        "upgrade",
     )
 )
 
-_STATUS = re.compile(r"([2-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
+_STATUS = re.compile(r"([2-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 MAX_DIGITS = 18
 """Digits of the longest body that anybody could have."""
 
-_PLAIN, _CONTENT_LENGTH, _DATE = range(3)
-_KINDS = {"content-length": _CONTENT_LENGTH, "date": _DATE}
+_PLAIN, _CONTENT_LENGTH, _DATE, _SERVER, _CONNECTION, _UPGRADE, _DROPPED = range(7)
+_KINDS = {
+    **dict.fromkeys(HOP_BY_HOP, _DROPPED),
+    "content-length": _CONTENT_LENGTH,
+    "date": _DATE,
+    "server": _SERVER,
+    "connection": _CONNECTION,
+    "upgrade": _UPGRADE,
+}
 MAX_CACHED = 1024
 
 
@@ -45,29 +56,42 @@ class Head:
     """Status and fields of a response as the application wants them.
 
     ``lines`` is the encoded status line and fields without Content-Length, ``length`` the body's length as the
-    application declared it, or None.
+    application declared it, or None. ``closes``: it asks for the connection's end; ``upgrades``: it has an Upgrade field.
     """
 
-    __slots__ = ("has_date", "length", "lines", "status")
+    __slots__ = ("closes", "has_date", "has_server", "length", "lines", "status", "upgrades")
 
     def __init__(self, status: str, fields: list[tuple[str, str]]) -> None:
         self.status = _STATUSES.get(status) or _check_status(status)
         self.length: int | None = None
-        self.has_date = False
-        text = f"HTTP/1.1 {status}\r\n"
+        self.closes = self.has_date = self.has_server = self.upgrades = False
+        text = f"HTTP/1.1 {status}{' ' if len(status) == 3 else ''}\r\n"  # RFC 9112 4: the space stays
         for name, value in fields:
             kind = _NAMES.get(name)
             if kind is None:
                 kind = _check_name(name)
             if type(value) is not str or not (value.isascii() and value.isprintable()):
                 _check_value(name, value)
-            if kind == _CONTENT_LENGTH:
-                self._declare(value)
-                continue
-            if kind == _DATE:
-                self.has_date = True
-            text += f"{name}: {value}\r\n"
+            if not kind or self._keeps(kind, value):
+                text += f"{name}: {value}\r\n"
         self.lines = text.encode("latin-1")
+
+    def _keeps(self, kind: int, value: str) -> bool:
+        """Take note of a field that means something to the server; return whether it goes out as it is."""
+        if kind == _CONTENT_LENGTH:
+            self._declare(value.strip(" \t"))
+        elif kind == _CONNECTION:
+            self.closes |= "close" in [option.strip(" \t") for option in value.lower().split(",")]
+        elif kind == _UPGRADE and (self.status == 426 or value.lower() == "websocket"):
+            self.upgrades = True
+            return True
+        elif kind == _DATE and not self.has_date:
+            self.has_date = True
+            return True
+        elif kind == _SERVER and not self.has_server:
+            self.has_server = True
+            return True
+        return False
 
     def _declare(self, value: str) -> None:
         if not (value.isdigit() and value.isascii() and len(value) <= MAX_DIGITS):
@@ -107,6 +131,7 @@ MAX_REMEMBERED_HEAD = 2048
 _HEADS: dict[tuple[Any, ...], Head] = {}
 _STATUSES: dict[str, int] = {}
 _NAMES: dict[str, int] = {}
+_told: set[str] = set()
 
 
 def _check_status(status: Any) -> int:
@@ -115,7 +140,8 @@ def _check_status(status: Any) -> int:
     matched = _STATUS.fullmatch(status)
     if matched is None:
         raise HeadersError(
-            f"the status {status[:100]!r} is not a final status code and a reason (RFC 9112 4)"
+            f"the status {status[:100]!r} is not a code from 200 to 999, a space and a reason without control characters"
+            " (RFC 9112 4)"
         )
     code = int(matched.group(1))
     if len(_STATUSES) < MAX_CACHED:
@@ -127,9 +153,10 @@ def _check_name(name: Any) -> int:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise HeadersError(f"the field name {str(name)[:100]!r} is not a token (RFC 9110 5.1)")
     lower = name.lower()
-    if lower in HOP_BY_HOP:
-        raise HeadersError(f"{name} is a hop-by-hop field: those are the server's (PEP 3333)")
     kind = _KINDS.get(lower, _PLAIN)
+    if kind == _DROPPED and lower not in _told:
+        _told.add(lower)
+        log.event("field_dropped", field=name, problem="a hop-by-hop field is the server's alone (PEP 3333)")
     if len(_NAMES) < MAX_CACHED:
         _NAMES[name] = kind
     return kind

@@ -266,7 +266,10 @@ class Response:
         self._length = length
         self.head_sent = True
         self.by_close = length is None and not self._chunked and not self.bodiless
-        self.keep = not self.by_close and self._settle()
+        self.keep = self._settle() and not (self.by_close or head.closes)
+        if head.upgrades:
+            text += b"Connection: Upgrade\r\n\r\n" if self.keep else b"Connection: close, Upgrade\r\n\r\n"
+            return text
         if not self.keep:
             return text + b"Connection: close\r\n\r\n"
         return text + (b"\r\n" if self._is_11 else b"Connection: keep-alive\r\n\r\n")
