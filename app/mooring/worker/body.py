@@ -26,13 +26,13 @@ SKIP = 65536
 
 
 READS_TO_THE_END = "wsgi_input_terminated"
-"""An attribute of a WSGI callable that is true when it reads bodies without CONTENT_LENGTH, by ``wsgi.input_terminated``."""
+"""An attribute of a WSGI callable that is True when it reads bodies without CONTENT_LENGTH, by ``wsgi.input_terminated``."""
 
 
 def spools(application: Any, settings: Settings) -> bool:
     """Tell whether a chunked body is received as a whole before the application is called."""
     if settings.chunked_bodies == "auto":
-        return settings.framework == "django" and not getattr(application, READS_TO_THE_END, False)
+        return settings.framework == "django" and getattr(application, READS_TO_THE_END, False) is not True
     return settings.chunked_bodies == "spool"
 
 
