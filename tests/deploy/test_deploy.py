@@ -130,7 +130,7 @@ def test_a_second_deploy_is_kept_out_and_told_who_is_in(site: Site) -> None:
 def test_the_lock_of_a_killed_deploy_is_taken_over_and_the_deploy_converges(site: Site) -> None:
     before = site.live()
     first = site.start("deploy.yml", app_environment={"GREETING": "killed"})
-    site.until(lambda: len(site.pids()) > 3)  # the other colour has started
+    site.until(lambda: len(site.pids()) > 3, seconds=600)  # the other colour has started
     os.killpg(first.pid, signal.SIGKILL)
     first.communicate()
     assert (site.home / "lock").is_symlink()

@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-SOURCE = Path(__file__).parents[2] / "roles/instance/library/deploy_lock.py"
+from mooring import lock
+
 OWNER = "root@controller, process 12, since 2026-01-01 00:00:00 UTC"
 
 
-@pytest.fixture(scope="module")
-def lock() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("deploy_lock", SOURCE)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_it_is_taken_once_and_broken_by_name_alone(lock: ModuleType, tmp_path: Path) -> None:
+def test_it_is_taken_once_and_broken_by_name_alone(tmp_path: Path) -> None:
     path = str(tmp_path / "lock")
     assert lock.take(path, OWNER, "")
     assert not lock.take(path, "another", "")
@@ -33,7 +22,7 @@ def test_it_is_taken_once_and_broken_by_name_alone(lock: ModuleType, tmp_path: P
     assert [each.name for each in tmp_path.iterdir()] == ["lock"]
 
 
-def test_who_holds_it_is_read_from_its_text(lock: ModuleType) -> None:
+def test_who_holds_it_is_read_from_its_text() -> None:
     known = lock.OWNER.fullmatch(OWNER)
     assert (known["who"], known["pid"]) == ("root@controller", "12")
     for text in ("", "somebody's note", "/etc/passwd", "root@controller, process 0, since ever"):
@@ -41,9 +30,7 @@ def test_who_holds_it_is_read_from_its_text(lock: ModuleType) -> None:
 
 
 @pytest.mark.parametrize(("kind", "way_out"), [("file", "rm /"), ("folder", "rm -r /")])
-def test_what_is_no_lock_is_refused_by_name(
-    lock: ModuleType, tmp_path: Path, kind: str, way_out: str
-) -> None:
+def test_what_is_no_lock_is_refused_by_name(tmp_path: Path, kind: str, way_out: str) -> None:
     path = tmp_path / "lock"
     if kind == "file":
         path.write_text("somebody's note")

@@ -53,13 +53,22 @@ def build(options: argparse.Namespace) -> dict[str, object]:
         "python": target.python,
         "platforms": target.platforms,
         "sources": [wheel.contents for wheel in wheels],
+        "only_packed": sorted(only_packed := brought(packages, options.requirements)),
     }
     identity = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
     path = options.cache / f"{identity}.tar"
     built = not path.exists()
     if built:
-        pack(path, wheels, packages, target, workshop)
+        pack(path, wheels, packages, target, workshop, only_packed)
     return {"id": identity, "path": str(path.resolve()), "built": built}
+
+
+def brought(packages: Wanted, own: Sequence[Path]) -> set[str]:
+    """Return what is packed to install the others and is not installed itself: pip, unless the application names it.
+
+    It runs from its wheel. Installed, it would be most of the files of a small virtualenv, compiled at each first deploy.
+    """
+    return {name for name in ("pip",) if name in packages.pins and packages.pins[name].file in own}
 
 
 def check_named(given: Sequence[Path], packages: Wanted) -> None:
@@ -97,13 +106,24 @@ def drop_named_twice(wheels: Sequence[Wheel], packages: Wanted) -> None:
             )
 
 
-def pack(path: Path, wheels: Sequence[Wheel], packages: Wanted, target: Target, workshop: Workshop) -> None:
-    """Pack the packages and the sources' wheels; the file appears complete or not at all."""
+def pack(  # noqa: PLR0913, PLR0917 - what a bundle is made of
+    path: Path,
+    wheels: Sequence[Wheel],
+    packages: Wanted,
+    target: Target,
+    workshop: Workshop,
+    only_packed: set[str],
+) -> None:
+    """Pack the packages and the sources' wheels; the file appears complete or not at all.
+
+    Its requirements.txt names those that are to be installed: all but `only_packed`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fetched = fetch(packages, target, workshop)
+    installed = [wheel for wheel in [*fetched, *wheels] if wheel.name not in only_packed]
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         listing = Path(place, "requirements.txt")
-        listing.write_text("\n".join(wheel.line for wheel in [*fetched, *wheels]) + "\n")
+        listing.write_text("\n".join(wheel.line for wheel in installed) + "\n")
         packed = Path(place, path.name)
         with tarfile.open(packed, "w") as archive:
             for each in sorted([listing, *(wheel.path for wheel in [*fetched, *wheels])]):

@@ -137,8 +137,9 @@ def _wait_server(given: argparse.Namespace) -> tuple[Any, str]:
 
 
 def _check_file(given: argparse.Namespace) -> tuple[Any, str]:
-    groups = checkfile.check_file(given.file)
-    return {"groups": groups}, f"{given.file}: " + ", ".join(f"{g} ({n})" for g, n in groups.items())
+    groups = {str(file): checkfile.check_file(file) for file in given.file}
+    said = [f"{file}: " + ", ".join(f"{g} ({n})" for g, n in found.items()) for file, found in groups.items()]
+    return {"groups": groups}, "\n".join(said)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -253,9 +254,9 @@ def _process_commands(add: _Commands) -> None:
     _marks(one)
     add.command("wait-server", _wait_server, "wait until supervisord answers")
     one = add.command(
-        "check-file", _check_file, "check a configuration file by supervisord's own parser", None
+        "check-file", _check_file, "check configuration files by supervisord's own parser", None
     )
-    one.add_argument("file", type=Path, metavar="FILE")
+    one.add_argument("file", type=Path, nargs="+", metavar="FILE")
 
 
 if __name__ == "__main__":

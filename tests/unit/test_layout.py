@@ -1,0 +1,119 @@
+"""Folders, files and links as a list orders them."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mooring import layout
+
+
+class Host:
+    """A folder in which entries are placed; paths are relative to it."""
+
+    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.folder = folder
+        self._capsys = capsys
+
+    def place(self, *entries: dict[str, Any], check: bool = False, status: int = 0) -> Any:
+        """Place entries; the answer, or what stderr says."""
+        absolute = [{**entry, "path": f"{self.folder}/{entry['path']}"} for entry in entries]
+        umask = os.umask(0o022)
+        try:
+            assert layout.main(json.dumps({"entries": absolute, "check": check})) == status
+        finally:
+            os.umask(umask)
+        said = self._capsys.readouterr()
+        return said.err.strip() if status else json.loads(said.out)
+
+    def mode(self, path: str) -> int:
+        return stat.S_IMODE((self.folder / path).stat().st_mode)
+
+
+@pytest.fixture
+def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
+    return Host(tmp_path, capsys)
+
+
+ALL = (
+    {"path": "a/b", "folder": True, "mode": "0750"},
+    {"path": "a/b/text", "content": "é\n", "mode": "0440"},
+    {"path": "a/link", "link": "b/text"},
+)
+
+
+def test_all_is_placed_once_and_then_left(host: Host) -> None:
+    first = host.place(*ALL)
+    assert first["changed"] == [f"{host.folder}/{entry['path']}" for entry in ALL]
+    assert (host.mode("a"), host.mode("a/b"), host.mode("a/b/text")) == (0o755, 0o750, 0o440)
+    assert (host.folder / "a/link").read_text(encoding="utf-8") == "é\n"
+    inode = (host.folder / "a/b/text").stat().st_ino
+    again = host.place(*ALL)
+    assert (again["changed"], again["diff"]) == ([], [])
+    assert again["before"] == {f"{host.folder}/a/b/text": "é\n"}
+    assert (host.folder / "a/b/text").stat().st_ino == inode
+    assert sorted(each.name for each in (host.folder / "a").rglob("*")) == ["b", "link", "text"]
+
+
+def test_a_check_tells_the_same_and_changes_nothing(host: Host) -> None:
+    told = host.place(*ALL, check=True)
+    assert list(host.folder.iterdir()) == []
+    assert told["changed"] == host.place(*ALL)["changed"]
+
+
+def test_what_differs_is_replaced_and_keeps_its_mode_unless_one_is_ordered(host: Host) -> None:
+    host.place(*ALL)
+    (host.folder / "a/b").chmod(0o700)
+    told = host.place({"path": "a/b/text", "content": "new"}, {"path": "a/link", "link": "b"}, ALL[0])
+    assert len(told["changed"]) == 3
+    assert (host.folder / "a/b/text").read_text() == "new"
+    assert (host.mode("a/b/text"), host.mode("a/b")) == (0o440, 0o750)
+    assert (host.folder / "a/link").readlink() == Path("b")
+    assert told["diff"][0]["before"] == "é\n"
+    assert told["diff"][0]["after"] == "new"
+    assert host.place({"path": "a/b/text", "content": "new", "mode": "0600"})["changed"]
+    assert host.mode("a/b/text") == 0o600
+
+
+def test_a_link_to_a_folder_or_a_file_stays_one(host: Host) -> None:
+    """An operator may keep a folder of mooring_root on another disk."""
+    (host.folder / "disk").mkdir()
+    (host.folder / "disk/file").write_text("old")
+    (host.folder / "data").symlink_to("disk")
+    (host.folder / "file").symlink_to("disk/file")
+    host.place({"path": "data", "folder": True, "mode": "0700"}, {"path": "file", "content": "new"})
+    assert (host.folder / "data").is_symlink()
+    assert (host.folder / "file").is_symlink()
+    assert host.mode("disk") == 0o700
+    assert (host.folder / "disk/file").read_text() == "new"
+
+
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ({"path": "text", "folder": True}, "text is to be a folder, and is a file. Look at it, move it away"),
+        ({"path": "folder", "content": ""}, "folder is to be a file, and is a folder"),
+        ({"path": "folder", "link": "x"}, "folder is to be a link to x, and is a folder"),
+        ({"path": "fifo", "content": "x"}, "fifo is to be a file, and is a FIFO"),
+        ({"path": "nowhere", "folder": True}, "nowhere is to be a folder, and is a link"),
+        (
+            {"path": "missing/text", "content": "x"},
+            "missing/text cannot be placed: No such file or directory",
+        ),
+        ({"path": "text", "content": "", "owner": "no-such-user"}, "text cannot be placed: "),
+    ],
+)
+def test_what_cannot_be_placed_is_named(host: Host, entry: dict[str, Any], words: str) -> None:
+    (host.folder / "text").write_text("somebody's")
+    (host.folder / "folder").mkdir()
+    (host.folder / "nowhere").symlink_to("gone")
+    os.mkfifo(host.folder / "fifo")
+    said = host.place(entry, status=1)
+    assert words in said
+    assert (host.folder / "text").read_text() == "somebody's"
+    assert sorted(each.name for each in host.folder.iterdir()) == ["fifo", "folder", "nowhere", "text"]

@@ -1,0 +1,81 @@
+"""What the action plugins share: a program is run on a host without Ansible's module machinery.
+
+Each call of a module sends some 130 kB of Python source, which the host compiles again each time: 0.4 s of CPU time a call on a
+slow machine, several times what our own programs need. Here the connection runs the program as it is, with its standard input.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+PROGRAMS = Path(__file__).parents[2] / "app/mooring"
+"""Programs of one file that need nothing but a Python on the host."""
+
+
+def run(
+    action: Any,
+    variables: dict[str, Any],
+    argv: Sequence[object],
+    stdin: str | Path = "",
+    chdir: str | None = None,
+) -> dict[str, Any]:
+    """Run a program over an action plugin's connection, as the user that the task becomes, in the task's environment.
+
+    `stdin` is a text, or a file of the controller. Return `rc`, `stdout` and `stderr` without the line ends at their end,
+    `stdout_lines`, `stderr_lines` and `cmd`. A program that is not there has the shell's rc, 127.
+    """
+    words = [str(word) for word in argv]
+    if not action._connection.is_pipelining_enabled():
+        return _run_module(action, variables, words, stdin, chdir)
+    command = f"{action._compute_environment_string()} {shlex.join(words)}".strip()
+    data = stdin.read_bytes() if isinstance(stdin, Path) else stdin.encode("utf-8", "surrogateescape")
+    done = action._low_level_execute_command(
+        command,
+        in_data=data or b"\n",  # not nothing: ssh would make a terminal then
+        chdir=shlex.quote(chdir) if chdir else None,
+    )
+    stdout, stderr = done["stdout"].rstrip("\r\n"), done["stderr"].rstrip("\r\n")
+    return {
+        "cmd": words,
+        "rc": done["rc"],
+        "stdout": stdout,
+        "stderr": stderr,
+        "stdout_lines": stdout.splitlines(),
+        "stderr_lines": stderr.splitlines(),
+    }
+
+
+def _run_module(
+    action: Any, variables: dict[str, Any], words: list[str], stdin: str | Path, chdir: str | None
+) -> dict[str, Any]:
+    """Run it by a module: a connection, or a way to become another user, that needs a terminal has no standard input."""
+    given: dict[str, Any] = {"argv": words, "chdir": chdir}
+    if isinstance(stdin, Path):
+        folder = action._make_tmp_path()
+        sent = action._transfer_file(str(stdin), f"{folder}/stdin")
+        action._fixup_perms2((folder, sent))
+        given["argv"] = ["sh", "-c", f"exec {shlex.join(words)} < {shlex.quote(sent)}"]
+    else:
+        given["stdin"] = stdin
+    given = {name: value for name, value in given.items() if value}
+    check, action._task.check_mode = action._task.check_mode, False  # the action decides what a check runs
+    try:
+        done = action._execute_module(
+            module_name="ansible.builtin.command", module_args=given, task_vars=variables
+        )
+    finally:
+        action._task.check_mode = check
+    return dict(done)
+
+
+def run_python(action: Any, variables: dict[str, Any], program: str, order: object) -> dict[str, Any]:
+    """Run one of `PROGRAMS` by the host's own Python: its `main` gets the order, a JSON value, by standard input."""
+    text = (PROGRAMS / program).read_text(encoding="utf-8")
+    call = (
+        f"\nraise SystemExit(main({json.dumps(json.dumps(order))}))\n"  # JSON's strings are Python's as well
+    )
+    return run(action, variables, ["python3", "-I", "-"], text + call)
