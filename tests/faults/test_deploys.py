@@ -16,7 +16,7 @@ EVERY = os.environ.get("FAULTS_EVERY_TASK", "")
 
 # The tasks that change what a later run finds, in the order of a deploy. Ansible names one when it has ended.
 BOUNDARIES = [
-    "Render the program files",
+    "Write what went into the release, and render the program files",
     "Put the other colour's program file in place",
     "Start the other colour",
     "Wait at the gate until every new worker is ready",
