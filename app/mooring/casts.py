@@ -6,6 +6,7 @@ The error's text is what the value may be, so that it can follow "allowed:" in a
 from __future__ import annotations
 
 import ipaddress
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -140,12 +141,13 @@ def whole(lowest: int, highest: int | None = None) -> Callable[[str], int]:
     return cast
 
 
-def seconds(lowest: float) -> Callable[[str], float]:
+def seconds(lowest: float, highest: float = math.inf) -> Callable[[str], float]:
     """Make a cast that takes a number of seconds, fractions allowed."""
 
     def cast(text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or float(text) < lowest:
-            raise ValueError(f"a number of seconds, at least {lowest:g}, for example 30 or 0.5")
+        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or not lowest <= float(text) <= highest:
+            bounds = f"at least {lowest:g}" if highest == math.inf else f"from {lowest:g} to {highest:g}"
+            raise ValueError(f"a number of seconds, {bounds}, for example {min(highest, 30):g} or 0.5")
         return float(text)
 
     return cast

@@ -21,9 +21,6 @@ from mooring import family, process, settings
 COMPANION = "MOORING_COMPANION"
 """The companion's name, in its environment and in that of all that it starts."""
 
-CHILDREN_TIMEOUT = 3.0
-"""Seconds that processes of the companion's have from SIGTERM to SIGKILL."""
-
 
 def main() -> None:
     """Run the module that the command line names. Exits with EX_USAGE without one."""
@@ -36,11 +33,13 @@ def main() -> None:
     process.die_with_parent(signal.SIGTERM)
     if os.environ.get(settings.variable("children")) != "leave":
         marks = {key: os.environ.get(key, "") for key in (settings.variable("instance"), COMPANION)}
-        family.end_orphans(process.title_of(*name), marks, CHILDREN_TIMEOUT)
-        signal.signal(
-            signal.SIGTERM, _leave
-        )  # the default would end this process without a word to its children
-        atexit.register(_end_children, os.getpid())
+        timeout = float(
+            os.environ.get(settings.variable("children_timeout")) or settings.Settings.children_timeout
+        )
+        family.end_orphans(process.title_of(*name), marks, timeout)
+        # The default would end this process without a word to its children.
+        signal.signal(signal.SIGTERM, _leave)
+        atexit.register(_end_children, os.getpid(), timeout)
     sys.argv = sys.argv[1:]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
 
@@ -50,10 +49,10 @@ def _leave(number: int, _: Any) -> None:
     raise SystemExit(128 + number)
 
 
-def _end_children(of: int) -> None:
+def _end_children(of: int, timeout: float) -> None:
     """End the process group, unless this is a forked child of the module's."""
     if os.getpid() == of:
-        ended, killed = family.end_group(CHILDREN_TIMEOUT)
+        ended, killed = family.end_group(timeout)
         for one in [*ended, *killed]:
             sys.stderr.write(f"mooring companion: {one} has been ended with it\n")
 

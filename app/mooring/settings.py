@@ -222,9 +222,9 @@ class Settings:
         "processes of the application's that still run at the end of its worker or companion: end them, or leave them",
     )
     children_timeout: float = _setting(
-        casts.seconds(0),
+        casts.seconds(0, 30),
         3.0,
-        "how long those of a worker have from SIGTERM to SIGKILL (of a companion: 3 s)",
+        "how long these processes have from SIGTERM to SIGKILL",
         "seconds",
     )
 

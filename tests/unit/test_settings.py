@@ -89,6 +89,7 @@ def test_all_problems_are_told_at_once() -> None:
             )
         ),
         ("MOORING_HEADER_TIMEOUT", "0", "at least 0.1"),
+        ("MOORING_CHILDREN_TIMEOUT", "31", "from 0 to 30"),
         ("MOORING_DRAIN_TIMEOUT", "nan", "number of seconds"),
         ("MOORING_DRAIN_TIMEOUT", "1e3", "number of seconds"),
         ("MOORING_MAX_HEADER_FIELDS", "\N{ARABIC-INDIC DIGIT FIVE}", "whole number"),
