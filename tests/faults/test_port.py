@@ -34,7 +34,10 @@ def test_a_deploy_to_a_port_that_is_taken_is_refused_and_the_neighbour_serves_on
         with process.stdout, contextlib.ExitStack() as stack:
             for line in process.stdout:
                 output += line
-                if line.startswith("TASK [") and " : Write what went into the release, and render the program files]" in line:
+                if (
+                    line.startswith("TASK [")
+                    and " : Write what went into the release, and render the program files]" in line
+                ):
                     stack.enter_context(_taken(port))
             assert process.wait(timeout=60) == 2, output
             assert f"port {port}" in output

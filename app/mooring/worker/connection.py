@@ -27,6 +27,7 @@ from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
 from mooring.worker.transport import ExpiredError, GoneError, Transport
 from mooring.worker.turns import EnoughError
+from mooring.worker.websockets import Websocket
 
 if TYPE_CHECKING:
     from mooring.worker.loop import Server
@@ -49,6 +50,7 @@ class Connection:
         "_server",
         "_settings",
         "_started",
+        "_websocket",
         "phase",
         "thread",
         "transport",
@@ -67,6 +69,7 @@ class Connection:
         self._request: Request | None = None
         self._body: Body | None = None
         self._environ: dict[str, Any] = {}
+        self._websocket: Websocket | None = None
         self.transport = transport
         self.thread: Any = None
         self.phase = SILENT
@@ -100,12 +103,17 @@ class Connection:
             self._server.closed(self)
 
     def hurry(self, now: float) -> float:
-        """In a drain: shorten the present wait if it is for a request to begin; return its deadline."""
+        """In a drain: shorten the present wait if it is for a request to begin; return its deadline.
+
+        A websocket is told to go elsewhere.
+        """
         if self.phase == SILENT:
             grace = self._settings.drain_first_byte_grace
         elif self.phase == IDLE:
             grace = self._settings.drain_idle_grace
         else:
+            if self._websocket is not None:
+                self._websocket.go_away()
             return self.transport.deadline
         self.transport.deadline = min(self.transport.deadline, now + grace)
         return self.transport.deadline
@@ -147,6 +155,8 @@ class Connection:
         environ = request_environ(self._environ, request, stream)
         if self._is_believed:
             believe(environ, request, self._settings)
+        if request.upgrades:
+            self._offer_websocket(environ)
         getcurrent().gr_context = self._server.context.copy()
         begun = time.monotonic()
         try:
@@ -154,8 +164,12 @@ class Connection:
         finally:
             if self._body is not None:
                 self._body.discard()
+            taken = self._websocket is not None and self._end_websocket()
         if self._settings.access_log:
-            self._log_request(environ, response, time.monotonic() - begun)
+            self._log_request(environ, 101 if taken else response.status, response.sent, begun)
+        if taken:
+            self._linger()
+            return False
         return self._go_on(response) if complete else False
 
     def _take_body(self, request: Request) -> Any:
@@ -179,7 +193,8 @@ class Connection:
             if forks.in_child:
                 self._come_back()
             try:
-                response.send_all(result)
+                if not self._is_taken:
+                    response.send_all(result)
             finally:
                 close = getattr(result, "close", None)
                 if close is not None:
@@ -197,6 +212,28 @@ class Connection:
         except BaseException as error:  # noqa: BLE001 - also eventlet.Timeout and SystemExit
             return self._fail(environ, response, error)
         return True
+
+    # A websocket
+
+    @property
+    def _is_taken(self) -> bool:
+        """Whether the application has taken the connection over."""
+        return self._websocket is not None and self._websocket.taken
+
+    def _offer_websocket(self, environ: dict[str, Any]) -> None:
+        version = environ.get("HTTP_SEC_WEBSOCKET_VERSION", "")
+        self._websocket = Websocket(self.transport, self._arrived, version, self._settings)
+        environ["eventlet.input"] = self._websocket
+        if self._server.draining:
+            self._websocket.go_away()
+
+    def _end_websocket(self) -> bool:
+        """After the request: take the connection back; return whether it was the application's."""
+        taken = self._is_taken
+        if self._websocket is not None:
+            self._websocket.end()
+            self._websocket = None
+        return taken
 
     @staticmethod
     def _come_back() -> None:
@@ -217,8 +254,10 @@ class Connection:
             method=environ["REQUEST_METHOD"],
             target=environ["REQUEST_URI"],
             peer=self._peer(),
-            response="begun" if response.head_sent else "500",
+            response="begun" if response.head_sent or self._is_taken else "500",
         )
+        if self._is_taken:
+            return False
         if response.head_sent:
             self._reset = response.by_close  # else nothing would tell that the body is not complete
             return False
@@ -323,13 +362,13 @@ class Connection:
         return "unix"
 
     @staticmethod
-    def _log_request(environ: dict[str, Any], response: Response, seconds: float) -> None:
+    def _log_request(environ: dict[str, Any], status: int, sent: int, begun: float) -> None:
         log.event(
             "request",
             peer=environ["REMOTE_ADDR"],
             method=environ["REQUEST_METHOD"],
             target=environ["REQUEST_URI"],
-            status=response.status,
-            bytes=response.sent,
-            milliseconds=round(seconds * 1000, 3),
+            status=status,
+            bytes=sent,
+            milliseconds=round((time.monotonic() - begun) * 1000, 3),
         )

@@ -43,8 +43,10 @@ class Request:
     """One parsed head.
 
     ``fields`` maps WSGI's keys (``HTTP_ACCEPT``, ``CONTENT_TYPE``) to values, latin-1 decoded as PEP 3333 wants;
-    ``length`` is the body's length in bytes, or CHUNKED. Names with an underscore are left out: ``X_Y`` and ``X-Y``
-    would have the same key, so a client could pass off its own for one that a proxy has set.
+    ``length`` is the body's length in bytes, or CHUNKED; ``upgrades``: it asks for a websocket.
+
+    Names with an underscore are left out: ``X_Y`` and ``X-Y`` would have the same key, so a client could pass off its own
+    for one that a proxy has set.
     """
 
     __slots__ = (
@@ -58,6 +60,7 @@ class Request:
         "path",
         "query",
         "target",
+        "upgrades",
     )
 
     def __init__(self, head: bytes, settings: Settings) -> None:
@@ -84,6 +87,7 @@ class Request:
         if method == b"CONNECT":  # a client could take what follows a success for a tunnel (RFC 9110 9.3.6)
             self.keep_alive = False
         self.expects_continue = "HTTP_EXPECT" in fields and self._expects()
+        self.upgrades = "HTTP_UPGRADE" in fields and self._upgrades()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
@@ -184,6 +188,14 @@ class Request:
         if self.fields["HTTP_EXPECT"].lower() != "100-continue":
             raise RefusedError(417, "the Expect field asks for something other than 100-continue")
         return self.length != 0
+
+    def _upgrades(self) -> bool:
+        """Tell whether the client would speak websocket from here on (RFC 6455 4.1); no other protocol is taken up."""
+        options = [
+            option.strip(" \t") for option in self.fields.get("HTTP_CONNECTION", "").lower().split(",")
+        ]
+        asks = self.is_11 and self.method == "GET" and not self.length and "upgrade" in options
+        return asks and self.fields["HTTP_UPGRADE"].lower() == "websocket"
 
     def _check_host(self, host: str | None) -> None:
         if host is None:

@@ -213,6 +213,17 @@ class Transport:
             return False
         return True
 
+    def hand_over(self) -> None:
+        """Watch the socket no more: others wait for it."""
+        self._forget()
+
+    def break_off(self) -> None:
+        """End both directions: who reads finds the end."""
+        try:
+            self.sock.shutdown(engine.raw_socket.SHUT_RDWR)
+        except OSError:
+            return
+
     def close(self, *, reset: bool = False) -> None:
         """Close. With ``reset`` the client sees an error rather than an end (of a response cut short)."""
         self._forget()
