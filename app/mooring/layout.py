@@ -1,7 +1,8 @@
 """Folders, files and links as a list orders them: one program on the host for all. Python's standard library alone.
 
 The controller sends it by standard input; it need not be installed where it runs. A file is replaced in one step, and only when
-its content differs; its owner stays unless one is ordered.
+its content differs; its owner stays unless one is ordered. A link to a file stays, and what it leads to is replaced, unless the
+link is another user's: root follows none of those.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ SHOWN = 256 << 10
 KINDS = {
     stat.S_IFDIR: "a folder",
     stat.S_IFREG: "a file",
-    stat.S_IFLNK: "a link",
     stat.S_IFIFO: "a FIFO",
     stat.S_IFSOCK: "a socket",
 }
@@ -33,7 +33,10 @@ class PlacingError(Exception):
 
 
 class Answer:
-    """What is told: which paths have changed (in check mode: would), files' texts before, differences as Ansible shows them."""
+    """What is told: which paths have changed (in check mode: would), files' texts before, differences as Ansible shows them.
+
+    Paths are told as they were given, so that who has given them finds them again.
+    """
 
     def __init__(self, *, check: bool) -> None:
         self.check = check
@@ -41,10 +44,10 @@ class Answer:
         self.before: dict[str, str] = {}
         self.diff: list[dict[str, Any]] = []
 
-    def differs(self, path: Path, before: Any, after: Any, **more: Any) -> None:
+    def differs(self, path: str, before: Any, after: Any, **more: Any) -> None:
         """Keep that a path has changed."""
-        if str(path) not in self.changed:
-            self.changed.append(str(path))
+        if path not in self.changed:
+            self.changed.append(path)
         self.diff.append({"before": before, "after": after, **more})
 
 
@@ -77,7 +80,9 @@ def _folder(path: Path, entry: dict[str, Any], answer: Answer) -> None:
         _attributes(path, entry, answer)
         return
     _refuse_another(path, "a folder")
-    answer.differs(path, {"path": str(path), "state": "absent"}, {"path": str(path), "state": "directory"})
+    answer.differs(
+        entry["path"], {"path": str(path), "state": "absent"}, {"path": str(path), "state": "directory"}
+    )
     if answer.check:
         return
     missing = [each for each in path.parents if not each.is_dir()]
@@ -96,7 +101,7 @@ def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
         return
     if not before:
         _refuse_another(path, f"a link to {target}")
-    answer.differs(path, {"path": str(path), "src": before}, {"path": str(path), "src": target})
+    answer.differs(entry["path"], {"path": str(path), "src": before}, {"path": str(path), "src": target})
     if answer.check:
         return
     draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
@@ -108,20 +113,21 @@ def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
 def _file(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     content = entry["content"].encode("utf-8", "surrogateescape")
     before = b""
+    _refuse_anothers_link(path)
     if path.is_file():
         before = path.read_bytes()
         if len(before) <= SHOWN:
-            answer.before[str(path)] = before.decode("utf-8", "replace")
+            answer.before[entry["path"]] = before.decode("utf-8", "replace")
         if before == content:
             _attributes(path, entry, answer)
             return
-    elif not path.is_symlink():  # one that leads nowhere is replaced by what it should have led to
+    elif path.exists() or not path.is_symlink():  # where a link leads to nothing, a file is made
         _refuse_another(path, "a file")
     shown = max(len(content), len(before)) <= SHOWN
     texts = [
         text.decode("utf-8", "replace") if shown else f"({len(text)} bytes)" for text in (before, content)
     ]
-    answer.differs(path, *texts, before_header=str(path), after_header=str(path))
+    answer.differs(entry["path"], *texts, before_header=str(path), after_header=str(path))
     if not answer.check:
         _write(path.resolve(), content, entry)
 
@@ -139,7 +145,7 @@ def _write(path: Path, content: bytes, entry: dict[str, Any]) -> None:
                 mode = stat.S_IMODE(old.st_mode)
                 if os.geteuid() == 0:
                     os.fchown(descriptor, old.st_uid, old.st_gid)
-            _own(draft, entry)
+            _own(descriptor, entry)
             os.fchmod(descriptor, int(entry["mode"], 8) if "mode" in entry else mode)
             file.flush()
             os.fsync(descriptor)
@@ -152,30 +158,37 @@ def _write(path: Path, content: bytes, entry: dict[str, Any]) -> None:
 def _attributes(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     """Give what stands there its owner, group and mode."""
     now = path.stat()
-    user, group = _ids(entry)
-    was = {
+    was: dict[str, Any] = {
         "path": str(path),
         "owner": now.st_uid,
         "group": now.st_gid,
         "mode": f"{stat.S_IMODE(now.st_mode):04o}",
     }
     wanted = dict(was)
-    if user >= 0:
-        wanted["owner"] = user
-    if group >= 0:
-        wanted["group"] = group
+    try:
+        user, group = _ids(entry)
+    except PlacingError:
+        if not answer.check:
+            raise
+        # A run creates the user before; a check cannot.
+        wanted |= {name: entry[name] for name in ("owner", "group") if name in entry}
+    else:
+        if user >= 0:
+            wanted["owner"] = user
+        if group >= 0:
+            wanted["group"] = group
     if "mode" in entry:
         wanted["mode"] = f"{int(entry['mode'], 8):04o}"
     if was == wanted:
         return
-    answer.differs(path, was, wanted)
+    answer.differs(entry["path"], was, wanted)
     if not answer.check:
         _own(path, entry)
         if "mode" in entry:
             path.chmod(int(entry["mode"], 8))
 
 
-def _own(path: Path, entry: dict[str, Any], *, follow: bool = True) -> None:
+def _own(path: Path | int, entry: dict[str, Any], *, follow: bool = True) -> None:
     user, group = _ids(entry)
     if user >= 0 or group >= 0:
         os.chown(path, user, group, follow_symlinks=follow)
@@ -193,10 +206,21 @@ def _ids(entry: dict[str, Any]) -> tuple[int, int]:
         raise PlacingError(f"{entry['path']} cannot be placed: {error.args[0]}") from None
 
 
+def _refuse_anothers_link(path: Path) -> None:
+    """Refuse a link whose owner could have root write wherever it leads. PlacingError, OSError."""
+    if path.is_symlink() and path.lstat().st_uid not in {0, os.geteuid()}:
+        raise PlacingError(
+            f"{path} is a link of another user (number {path.lstat().st_uid}), and is not followed. Look at it, move it away,"
+            " and run the same command again"
+        )
+
+
 def _refuse_another(path: Path, wanted: str) -> None:
     """Refuse what stands at the path and is none of what is wanted. PlacingError, OSError."""
     with contextlib.suppress(FileNotFoundError):
         kind = KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a device")
+        if path.is_symlink():  # for example to /dev/null: a unit that systemd has masked
+            kind = f"a link to {path.readlink()}"
         raise PlacingError(
             f"{path} is to be {wanted}, and is {kind}. Look at it, move it away, and run the same command again"
         )

@@ -93,6 +93,44 @@ def test_a_link_to_a_folder_or_a_file_stays_one(host: Host) -> None:
     assert (host.folder / "disk/file").read_text() == "new"
 
 
+def test_what_a_masked_unit_leads_to_stays(host: Host) -> None:
+    """systemctl mask makes a link to /dev/null: to put a file there would take it from all that runs on the host."""
+    device = host.folder / "null"
+    os.mkfifo(device)
+    (host.folder / "unit").symlink_to(device)
+    for check in (True, False):
+        said = host.place({"path": "unit", "content": "new"}, check=check, status=1)
+        assert f"{host.folder}/unit is to be a file, and is a link to {device}. Look at it" in said
+    assert device.is_fifo()
+
+
+def test_root_follows_no_link_of_another_user(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret, link = host.folder / "secret", host.folder / "conf"
+    secret.write_text("root's")
+    link.symlink_to(secret)
+    if os.geteuid() == 0:
+        os.lchown(link, 65534, 65534)
+    monkeypatch.setattr(os, "geteuid", lambda: 54321)
+    said = host.place({"path": "conf", "content": "new"}, status=1)
+    assert f"{link} is a link of another user (number {link.lstat().st_uid}), and is not followed" in said
+    assert secret.read_text() == "root's"
+
+
+def test_a_check_takes_it_that_a_run_creates_the_user_before(host: Host) -> None:
+    (host.folder / "run").mkdir()
+    entry = {"path": "run", "folder": True, "owner": "no-such-user"}
+    assert host.place(entry, check=True)["diff"][0]["after"]["owner"] == "no-such-user"
+    assert "no-such-user" in host.place(entry, status=1)
+
+
+def test_paths_are_told_as_they_were_given(host: Host) -> None:
+    """A mooring_root may have two slashes in a row: the roles look in the answer for what they have asked for."""
+    (host.folder / "a").mkdir()
+    given = {"path": "a//text", "content": "old"}
+    assert host.place(given)["changed"] == [f"{host.folder}/a//text"]
+    assert host.place(given)["before"] == {f"{host.folder}/a//text": "old"}
+
+
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
@@ -100,7 +138,7 @@ def test_a_link_to_a_folder_or_a_file_stays_one(host: Host) -> None:
         ({"path": "folder", "content": ""}, "folder is to be a file, and is a folder"),
         ({"path": "folder", "link": "x"}, "folder is to be a link to x, and is a folder"),
         ({"path": "fifo", "content": "x"}, "fifo is to be a file, and is a FIFO"),
-        ({"path": "nowhere", "folder": True}, "nowhere is to be a folder, and is a link"),
+        ({"path": "nowhere", "folder": True}, "nowhere is to be a folder, and is a link to gone"),
         (
             {"path": "missing/text", "content": "x"},
             "missing/text cannot be placed: No such file or directory",
