@@ -15,6 +15,7 @@ short_description: Run a program on the host, fast
 description:
   - As ansible.builtin.command with these options, and several times faster, since no module is sent.
   - In check mode it is skipped, as a command is; C(check_mode: false) runs it.
+  - It ends when the output ends. A program that goes on in the background with it is waited for, which a command is not.
 options:
   argv: {description: The program and its arguments., type: list, elements: str, required: true}
   stdin: {description: What it reads from its standard input., type: str}
