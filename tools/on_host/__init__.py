@@ -15,6 +15,9 @@ from typing import Any
 PROGRAMS = Path(__file__).parents[2] / "app/mooring"
 """Programs of one file that need nothing but a Python on the host."""
 
+BEGINS = "MOORING-PROGRAM-BEGINS"
+"""The line in front of a program's output: what stands before it is a shell's (.bashrc), sudo's or ssh's (a banner)."""
+
 
 def run(
     action: Any,
@@ -31,14 +34,15 @@ def run(
     words = [str(word) for word in argv]
     if not action._connection.is_pipelining_enabled():
         return _run_module(action, variables, words, stdin, chdir)
-    command = f"{action._compute_environment_string()} {shlex.join(words)}".strip()
+    program = f"{action._compute_environment_string()} {shlex.join(words)}".strip()
+    command = f"echo {BEGINS} && echo {BEGINS} >&2 && {program}"
     data = stdin.read_bytes() if isinstance(stdin, Path) else stdin.encode("utf-8", "surrogateescape")
     done = action._low_level_execute_command(
         command,
         in_data=data or b"\n",  # not nothing: ssh would make a terminal then
         chdir=shlex.quote(chdir) if chdir else None,
     )
-    stdout, stderr = done["stdout"].rstrip("\r\n"), done["stderr"].rstrip("\r\n")
+    stdout, stderr = _output(done["stdout"]), _output(done["stderr"])
     return {
         "cmd": words,
         "rc": done["rc"],
@@ -47,6 +51,12 @@ def run(
         "stdout_lines": stdout.splitlines(),
         "stderr_lines": stderr.splitlines(),
     }
+
+
+def _output(received: str) -> str:
+    """Return what the program wrote; all that has been received when it did not come to the program (a folder is missing)."""
+    before, begins, output = received.partition(f"{BEGINS}\n")
+    return (output if begins else before).rstrip("\r\n")
 
 
 def _run_module(

@@ -28,8 +28,8 @@ options:
     required: true
 """
 RETURN = r"""
-paths: {description: "The paths that have changed, as they were given; in check mode those that would.", type: list, returned: always}
-before: {description: "The text of each file of at most 256 KiB that was there before, by its path.", type: dict, returned: always}
+paths: {description: "What has changed, as it was given; in check mode what would.", type: list, returned: always}
+before: {description: "By path: the text that a file of at most 256 KiB had before.", type: dict, returned: always}
 """
 
 TOOLS = Path(__file__).resolve().parents[3] / "tools"
@@ -80,5 +80,6 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         return {
             name: value if name == "folder" else str(value)
             for name, value in entry.items()
-            if value not in ("", None) or name == "content"  # an owner that is not given, or empty, stays as it is
+            if value not in ("", None)
+            or name == "content"  # an owner that is not given, or empty, stays as it is
         }
