@@ -1,11 +1,20 @@
-"""Where a frame of the worker's may go in between those of the application."""
+"""Where a frame of the worker's may go in between those of the application, and how a connection with TLS ends."""
 
 from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from functional.worker_certificates import Authority
+from mooring.worker.deadlines import Deadlines
 from mooring.worker.frames import Frames
+from mooring.worker.transport import Transport
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
@@ -44,3 +53,26 @@ def test_a_close_frame_of_the_application_is_seen() -> None:
     assert not followed.closed
     followed.feed(frame(8, 2))
     assert followed.closed
+
+
+def test_what_had_arrived_by_tls_before_the_end_is_read_decrypted(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "authority")
+    own = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    own.load_cert_chain(*authority.sign("server"))
+    context = ssl.create_default_context(cafile=str(authority.path))
+    server, client = socket.socketpair()
+    client_tls = context.wrap_socket(client, server_hostname="127.0.0.1", do_handshake_on_connect=False)
+
+    def send() -> None:
+        client_tls.do_handshake()
+        client_tls.send(b"hello")
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    transport = Transport(server, Deadlines(()))
+    server.setblocking(True)
+    transport.sock = own.wrap_socket(server, server_side=True)
+    sender.join()
+    with client_tls, contextlib.closing(transport):
+        transport.break_off()
+        assert [transport.sock.recv(100), transport.sock.recv(100)] == [b"hello", b""]

@@ -218,9 +218,12 @@ class Transport:
         self._forget()
 
     def break_off(self) -> None:
-        """End both directions: who reads finds the end."""
+        """End both directions: who reads finds the end, and what had arrived before it.
+
+        SSLSocket's own shutdown() would forget TLS: what had arrived would then be read as it was encrypted.
+        """
         try:
-            self.sock.shutdown(engine.raw_socket.SHUT_RDWR)
+            engine.raw_socket.socket.shutdown(self.sock, engine.raw_socket.SHUT_RDWR)
         except OSError:
             return
 
