@@ -129,13 +129,20 @@ def header(source: str, port: int, *, command: int = 0x21, more: bytes = b"") ->
     return SIGNATURE + struct.pack("!BBH", command, family, len(addresses)) + addresses
 
 
-@pytest.mark.parametrize("source", ["203.0.113.7", "2001:db8::7"])
-def test_the_proxy_protocol(speaking: Worker, source: str) -> None:
+@pytest.mark.parametrize(
+    ("source", "told_as"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8::7", "2001:db8::7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),  # of a proxy with a dual-stack socket
+    ],
+)
+def test_the_proxy_protocol(speaking: Worker, source: str, told_as: str) -> None:
     with speaking.client() as client:
         client.send(header(source, 1234, more=b"\x03\x00\x04abcd"))
         for _ in range(2):
             told = environ(client)
-            assert (told["REMOTE_ADDR"], told["REMOTE_PORT"]) == (source, "1234")
+            assert (told["REMOTE_ADDR"], told["REMOTE_PORT"]) == (told_as, "1234")
 
 
 def test_the_proxy_protocol_in_single_bytes(speaking: Worker) -> None:

@@ -40,6 +40,11 @@ def _client(addresses: list[str], peer: str, settings: Settings) -> str:
     return client
 
 
+def text_of(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    """Write an address as the environ has the peer's: an IPv4 address in its IPv6 form as the IPv4 address."""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
 def _address(text: str) -> str | None:
     """Return the bare address of ``192.0.2.1``, ``192.0.2.1:80``, ``2001:db8::1`` or ``[2001:db8::1]:80``."""
     if text.startswith("["):
@@ -50,7 +55,7 @@ def _address(text: str) -> str | None:
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
-    return str(getattr(address, "ipv4_mapped", None) or address)  # as the environ has the peer's
+    return text_of(address)
 
 
 def _element(text: str) -> dict[str, str]:

@@ -9,6 +9,7 @@ import ipaddress
 import struct
 from collections.abc import Callable
 
+from mooring.worker.forwarded import text_of
 from mooring.worker.grammar import RefusedError
 
 SIGNATURE = b"\r\n\r\n\x00\r\nQUIT\n"
@@ -41,4 +42,4 @@ def read_header(read: Callable[[int], bytes]) -> tuple[str, int] | None:
         source, port = addresses[:16], addresses[32:34]
     else:
         raise RefusedError(400, "a PROXY protocol header without a TCP address")
-    return str(ipaddress.ip_address(source)), int.from_bytes(port, "big")
+    return text_of(ipaddress.ip_address(source)), int.from_bytes(port, "big")
