@@ -1,4 +1,4 @@
-"""Folders, files and links as a list orders them: one program on the host for all. Python's standard library alone.
+"""Folders, files and links as a list orders them: one program on the host for all. Python 3.8's standard library alone.
 
 The controller sends it by standard input; it need not be installed where it runs. A file is replaced in one step, and only when
 its content differs; its owner stays unless one is ordered. A link to a file stays, and what it leads to is replaced, unless the
@@ -96,7 +96,7 @@ def _folder(path: Path, entry: dict[str, Any], answer: Answer) -> None:
 
 def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     target = entry["link"]
-    before = str(path.readlink()) if path.is_symlink() else ""
+    before = os.readlink(path) if path.is_symlink() else ""  # noqa: PTH115 - Path.readlink is of Python 3.9
     if before == target:
         return
     if not before:
@@ -171,7 +171,7 @@ def _attributes(path: Path, entry: dict[str, Any], answer: Answer) -> None:
         if not answer.check:
             raise
         # A run creates the user before; a check cannot.
-        wanted |= {name: entry[name] for name in ("owner", "group") if name in entry}
+        wanted.update({name: entry[name] for name in ("owner", "group") if name in entry})
     else:
         if user >= 0:
             wanted["owner"] = user
@@ -220,7 +220,7 @@ def _refuse_another(path: Path, wanted: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         kind = KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a device")
         if path.is_symlink():  # for example to /dev/null: a unit that systemd has masked
-            kind = f"a link to {path.readlink()}"
+            kind = f"a link to {os.readlink(path)}"  # noqa: PTH115 - as above
         raise PlacingError(
             f"{path} is to be {wanted}, and is {kind}. Look at it, move it away, and run the same command again"
         )

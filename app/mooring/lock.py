@@ -1,4 +1,4 @@
-"""The lock that keeps two deploys of one instance apart. Python's standard library alone.
+"""The lock that keeps two deploys of one instance apart. Python 3.8's standard library alone.
 
 It is a symbolic link whose text names its owner, so that taking it and saying who has it are one step (symlink(2)).
 The controller sends this program by standard input; it need not be installed where it runs.

@@ -56,7 +56,9 @@ class Settings:
 
     # Who this is
     instance: str = _setting(casts.name, REQUIRED, "name of the deployed instance", setter="api_name")
-    run_dir: Path = _setting(casts.directory, REQUIRED, "directory of the status sockets", setter=DEPLOY)
+    run_dir: Path = _setting(
+        casts.directory, REQUIRED, "directory of the status sockets and of spooled bodies", setter=DEPLOY
+    )
     data_dir: Path | None = _setting(
         casts.directory,
         None,
