@@ -52,10 +52,12 @@ class Answer:
 
 
 def main(order: str) -> int:
-    """Place what the order, a JSON object, lists in `entries`; only look when it has `check`.
+    """Place what the order, a JSON object, lists in `entries`.
 
-    Writes a JSON object to stdout: `changed`, `before`, `diff` (see `Answer`). The exit status is 1, with one sentence on stderr,
-    when an entry cannot be placed; those before it have been.
+    With `check` it only looks. With `secret` it tells no text.
+
+    Writes a JSON object to stdout: `changed`, `before`, `diff` (see `Answer`; the last two are empty for a secret). The exit
+    status is 1, with one sentence on stderr, when an entry cannot be placed; those before it have been.
     """
     given = json.loads(order)
     answer = Answer(check=bool(given["check"]))
@@ -71,7 +73,8 @@ def main(order: str) -> int:
         except OSError as error:
             print(f"{path} cannot be placed: {error.strerror}", file=sys.stderr)  # noqa: T201
             return 1
-    json.dump({"changed": answer.changed, "before": answer.before, "diff": answer.diff}, sys.stdout)
+    before, diff = ({}, []) if given["secret"] else (answer.before, answer.diff)
+    json.dump({"changed": answer.changed, "before": before, "diff": diff}, sys.stdout)
     return 0
 
 

@@ -41,7 +41,12 @@ PLAY = """
       check_mode: true
       diff: true
       register: checked
-    - copy: {dest: FOLDER/told.json, content: "{{ [text, file, missing, placed, checked] | to_json }}"}
+    - place_files:
+        entries: [{path: FOLDER/made/text, content: hush}]
+      no_log: true
+      diff: true
+      register: hidden
+    - copy: {dest: FOLDER/told.json, content: "{{ [text, file, missing, placed, checked, hidden] | to_json }}"}
 """
 
 
@@ -66,13 +71,15 @@ def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelini
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    text, file, missing, placed, checked = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
+    told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
+    text, file, missing, placed, checked, hidden = told
     assert (text["rc"], text["stdout"], text["stderr"]) == (3, f"good day, wörld in {tmp_path.name}", "odd")
     assert file["stdout_lines"] == ["text.j2"]
     assert missing["rc"] != 0
     assert pipelining == "false" or "no-such-program" in missing["stderr"]
     assert placed["paths"] == [f"{tmp_path}/made", f"{tmp_path}/made/text"]
-    assert (tmp_path / "made/text").read_text() == "tea for you\n"
+    assert (tmp_path / "made/text").read_text() == "hush"
+    assert (hidden["paths"], hidden["before"], hidden["diff"]) == ([f"{tmp_path}/made/text"], {}, [])
     assert (tmp_path / "made/text").stat().st_mode & 0o777 == 0o600
     assert differences(checked) == [("tea for you\n", "other\n")]
 

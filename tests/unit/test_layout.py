@@ -20,12 +20,15 @@ class Host:
         self.folder = folder
         self._capsys = capsys
 
-    def place(self, *entries: dict[str, Any], check: bool = False, status: int = 0) -> Any:
+    def place(
+        self, *entries: dict[str, Any], check: bool = False, secret: bool = False, status: int = 0
+    ) -> Any:
         """Place entries; the answer, or what stderr says."""
         absolute = [{**entry, "path": f"{self.folder}/{entry['path']}"} for entry in entries]
         umask = os.umask(0o022)
         try:
-            assert layout.main(json.dumps({"entries": absolute, "check": check})) == status
+            order = {"entries": absolute, "check": check, "secret": secret}
+            assert layout.main(json.dumps(order)) == status
         finally:
             os.umask(umask)
         said = self._capsys.readouterr()
@@ -91,6 +94,13 @@ def test_a_link_to_a_folder_or_a_file_stays_one(host: Host) -> None:
     assert (host.folder / "file").is_symlink()
     assert host.mode("disk") == 0o700
     assert (host.folder / "disk/file").read_text() == "new"
+
+
+def test_of_a_secret_no_text_is_told(host: Host) -> None:
+    for content in ("hush", "hush-hush"):
+        told = host.place({"path": "secrets.json", "content": content}, secret=True)
+        assert told == {"changed": [f"{host.folder}/secrets.json"], "before": {}, "diff": []}
+        assert (host.folder / "secrets.json").read_text() == content
 
 
 def test_what_a_masked_unit_leads_to_stays(host: Host) -> None:

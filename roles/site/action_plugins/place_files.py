@@ -55,6 +55,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         order = {
             "entries": [self._entry(dict(each), variables) for each in self._task.args["entries"]],
             "check": bool(self._task.check_mode),
+            # What the program answers stands in Ansible's debug output, which no_log does not hide.
+            "secret": bool(self._task.no_log),
         }
         done = on_host.run_python(self, variables, "layout.py", order)
         if done.get("rc") != 0:
