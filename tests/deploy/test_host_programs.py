@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+DEADLINE = 120
+"""Seconds for a playbook of some tasks, whatever else the machine does."""
 PLAY = """
 - hosts: localhost
   connection: local
@@ -50,15 +52,25 @@ PLAY = """
 """
 
 
-@pytest.mark.parametrize("pipelining", ["true", "false"])
-def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelining: str) -> None:
-    (tmp_path / "text.j2").write_text("{{ what }} for {{ who }}\n")
-    (tmp_path / "play.yml").write_text(
-        PLAY.replace("FOLDER", str(tmp_path)).replace("PYTHON", sys.executable)
-    )
-    subprocess.run(["tar", "-cf", "a.tar", "text.j2"], cwd=tmp_path, check=True)
+HOOK = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars: {ansible_python_interpreter: PYTHON, repository: FOLDER, instance_name: a, instance_release: b}
+  tasks:
+    - ansible.builtin.include_tasks: TASKS/hook.yml
+      vars:
+        instance_hook:
+          name: warm
+          where: controller
+          command: [sh, -c, "while [ ! -e end ]; do sleep 0.1; done & echo $! > began"]
+"""
+
+
+def play(folder: Path, pipelining: str = "true") -> None:
+    """Run play.yml of the folder."""
     done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", tmp_path / "play.yml"],
+        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", folder / "play.yml"],
         env={
             **os.environ,
             "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
@@ -69,8 +81,31 @@ def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelini
         capture_output=True,
         text=True,
         check=False,
+        timeout=DEADLINE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_a_hook_leaves_in_the_background_is_not_waited_for(tmp_path: Path) -> None:
+    """It has the hook's output still open."""
+    tasks = REPOSITORY / "roles/instance/tasks"
+    text = HOOK.replace("FOLDER", str(tmp_path)).replace("TASKS", str(tasks))
+    (tmp_path / "play.yml").write_text(text.replace("PYTHON", sys.executable))
+    try:
+        play(tmp_path)
+        os.kill(int((tmp_path / "began").read_text()), 0)
+    finally:
+        (tmp_path / "end").touch()
+
+
+@pytest.mark.parametrize("pipelining", ["true", "false"])
+def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelining: str) -> None:
+    (tmp_path / "text.j2").write_text("{{ what }} for {{ who }}\n")
+    (tmp_path / "play.yml").write_text(
+        PLAY.replace("FOLDER", str(tmp_path)).replace("PYTHON", sys.executable)
+    )
+    subprocess.run(["tar", "-cf", "a.tar", "text.j2"], cwd=tmp_path, check=True)
+    play(tmp_path, pipelining)
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     text, file, missing, placed, checked, hidden = told
     assert (text["rc"], text["stdout"], text["stderr"]) == (3, f"good day, wörld in {tmp_path.name}", "odd")
