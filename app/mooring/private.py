@@ -1,4 +1,4 @@
-"""The private sockets: where they are, and how one asks.
+"""The status sockets: where they are, and how one asks.
 
 A worker or bootstrap listens on a unix socket of its own. The client sends one word and a newline, the answer
 is one line of JSON (an object), and the connection is closed. Standard library alone: every part of the
@@ -28,12 +28,12 @@ class NoAnswerError(Exception):
 
 
 def worker_socket(run_dir: Path | str, instance: str, colour: str, number: int) -> Path:
-    """Return the path of a worker's private socket."""
+    """Return the path of a worker's status socket."""
     return Path(run_dir) / f"{instance}-{colour}-{number}.sock"
 
 
 def bootstrap_socket(run_dir: Path | str, instance: str) -> Path:
-    """Return the path of the private socket of an instance's bootstrap."""
+    """Return the path of the status socket of an instance's bootstrap."""
     return Path(run_dir) / f"{instance}-bootstrap.sock"
 
 
@@ -46,7 +46,7 @@ def path_problem(path: Path) -> str | None:
 
 
 def ask(path: Path | str, word: str, timeout: float) -> dict[str, Any]:
-    """Send the word to the private socket and return the answer.
+    """Send the word to the status socket and return the answer.
 
     ``timeout`` is in seconds and bounds the whole exchange. Raises NoAnswerError.
     """

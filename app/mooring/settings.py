@@ -253,12 +253,12 @@ class Settings:
 
     @property
     def worker_socket(self) -> Path:
-        """The private socket of this worker."""
+        """The status socket of this worker."""
         return private.worker_socket(self.run_dir, self.instance, self.colour, self.number)
 
     @property
     def bootstrap_socket(self) -> Path:
-        """The private socket of the instance's bootstrap."""
+        """The status socket of the instance's bootstrap."""
         return private.bootstrap_socket(self.run_dir, self.instance)
 
 

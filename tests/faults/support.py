@@ -88,13 +88,13 @@ def assert_only_its_own(stage: Stage, found: list[dict[str, Any]], pid: int) -> 
 
 
 def ready(stage: Stage, name: str) -> int | None:
-    """Return the pid of the process that says on its private socket that it is ready; `name` is supervisord's."""
+    """Return the pid of the process that says on its status socket that it is ready; `name` is supervisord's."""
     answer = _answer(stage, name)
     return int(answer["pid"]) if answer.get("ready") else None
 
 
 def private_state(stage: Stage, name: str, pid: int) -> str:
-    """Return the state that the process says on its private socket that it is in, "" if that is another's."""
+    """Return the state that the process says on its status socket that it is in, "" if that is another's."""
     answer = _answer(stage, name)
     return str(answer["state"]) if answer.get("pid") == pid else ""
 

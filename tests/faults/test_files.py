@@ -10,7 +10,7 @@ from tests.load.stage import Stage
 
 def test_deleted_private_sockets_come_again(stage: Stage) -> None:
     before = stage.pids()
-    with harmless(stage, "private sockets deleted"):
+    with harmless(stage, "status sockets deleted"):
         for name in before:
             (stage.home / "run" / f"{name.replace(':', '-')}.sock").unlink()
         stage.until(lambda: {name: ready(stage, name) for name in before} == before)

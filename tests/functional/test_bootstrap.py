@@ -207,6 +207,6 @@ def _children(pid: int) -> list[int]:
 def test_a_private_socket_that_somebody_has_removed_comes_again(instance: Instance) -> None:
     path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
     path.unlink()
-    until(path.exists, "the private socket")
+    until(path.exists, "the status socket")
     assert private.ask(path, "ready", 10)["pid"] == pid
     assert path.stat().st_mode & 0o777 == 0o600

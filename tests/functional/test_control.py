@@ -224,7 +224,7 @@ def test_the_command_itself(instance: Instance) -> None:
     done = run("status", "--instance", "api")
     assert (done.returncode, done.stderr) == (
         1,
-        "--run-dir is missing: the instance's folder of private sockets\n",
+        "--run-dir is missing: the instance's folder of status sockets\n",
     )
     done = run("gate", "--colour", "red")
     assert done.returncode == 2

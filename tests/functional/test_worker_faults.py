@@ -34,7 +34,7 @@ def test_without_descriptors_it_goes_on_serving_and_accepts_again_later(make: An
         assert client.ask(page("takes_descriptors")).body.endswith(b"and then Too many open files")
         waiting = one.connect()
         waiting.send(page(""))
-        until(lambda: one.stats()["accept_errors"] > 1, "accept fails, and the private socket still answers")
+        until(lambda: one.stats()["accept_errors"] > 1, "accept fails, and the status socket still answers")
         assert client.ask(page("")).body == b"root"
         assert client.ask(page("gives_descriptors")).body == b"given back"
         answer = waiting.answer()

@@ -118,7 +118,7 @@ def test_an_import_error_comes_with_its_traceback(make: Any) -> None:
 def test_an_application_that_does_not_answer_is_starting_and_then_refused(make: Any) -> None:
     one = make("worker_apps:never_answers", smoke_timeout=2)
     one.start(ready=False)
-    until(one.private.exists, "the private socket")
+    until(one.private.exists, "the status socket")
     assert private.ask(one.private, "ready", DEADLINE)["state"] == "starting"
     assert one.wait() == 1
     assert "was not answered within 2 s (MOORING_SMOKE_TIMEOUT)" in one.words()
@@ -175,7 +175,7 @@ def test_a_slip_in_a_name_is_told_and_does_not_stop_it(make: Any) -> None:
 def test_usr1_shows_where_it_is(make: Any) -> None:
     one = make("worker_apps:never_answers", smoke_timeout=3600)
     one.start(ready=False)
-    until(one.private.exists, "the private socket")
+    until(one.private.exists, "the status socket")
     one.process.send_signal(signal.SIGUSR1)
     until(lambda: "most recent call first" in one.words(), "the stack")
     assert one.process.poll() is None
@@ -184,7 +184,7 @@ def test_usr1_shows_where_it_is(make: Any) -> None:
 def test_a_drain_that_is_asked_for_before_it_is_ready(make: Any) -> None:
     one = make("worker_apps:answers_late", smoke_timeout=3600)
     one.start(ready=False)
-    until(one.private.exists, "the private socket")
+    until(one.private.exists, "the status socket")
     assert private.ask(one.private, "drain", DEADLINE)["state"] == "draining"
     assert one.wait() == 0
 

@@ -24,7 +24,7 @@ def test_a_new_one_that_ends_before_it_was_seen_ready_is_refused(tmp_path: Path)
 
 def test_one_that_has_passed_the_gate_may_renew_itself_but_not_again_and_again(tmp_path: Path) -> None:
     watch = Watch(tmp_path, print, proved=True)
-    watch.look(seen(11), 1)  # it has just removed its private socket: nobody is there
+    watch.look(seen(11), 1)  # it has just removed its status socket: nobody is there
     assert watch.look(seen(12), 1), "the next one is not ready yet"
     with pytest.raises(ControlError, match="ends again and again"):
         watch.look(seen(13), 1)

@@ -1,4 +1,4 @@
-"""The private sockets' client: against real unix sockets that answer, or do not."""
+"""The status sockets' client: against real unix sockets that answer, or do not."""
 
 import json
 import socket

@@ -34,7 +34,7 @@ def _arguments() -> argparse.Namespace:
         "--python", default=install.default_python(), help="the Python of all servers (default: %(default)s)"
     )
     parser.add_argument(
-        "--report-only", action="store_true", help="write the report anew from the last measurement"
+        "--report-only", action="store_true", help="write the report again from the last measurement"
     )
     return parser.parse_args()
 

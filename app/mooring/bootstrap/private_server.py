@@ -1,4 +1,4 @@
-"""The bootstrap's private socket: it answers for itself, and asks the workers when it is asked for them."""
+"""The bootstrap's status socket: it answers for itself, and asks the workers when it is asked for them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Answers = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
 
 
 class PrivateServer:
-    """The private socket at `path` (mode 0600); `answers` holds what each word is answered with."""
+    """The status socket at `path` (mode 0600); `answers` holds what each word is answered with."""
 
     def __init__(self, path: Path, answers: Answers) -> None:
         self._path, self._answers = path, answers
@@ -40,7 +40,7 @@ class PrivateServer:
         self._inode = self._path.stat().st_ino
 
     async def keep_listening(self) -> None:
-        """Listen anew whenever somebody has removed the file; until cancelled."""
+        """Listen again whenever somebody has removed the file; until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
             if not self._path.exists() and self._path.parent.is_dir():
@@ -82,7 +82,7 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, an
 
 
 def worker_sockets(settings: Settings) -> list[Path]:
-    """List the private sockets of the instance's workers. Those of dead workers may be among them."""
+    """List the status sockets of the instance's workers. Those of dead workers may be among them."""
     name = re.compile(re.escape(settings.instance) + r"-(blue|green)-(\d+)\.sock")
     try:
         return sorted(path for path in settings.run_dir.iterdir() if name.fullmatch(path.name))

@@ -1,6 +1,6 @@
 """When is a silent worker blocked, and when only busy? The rule of the watchdog, without any process.
 
-The hub of a worker answers its private socket whenever it turns. A worker that does not answer is one of
+The hub of a worker answers its status socket whenever it turns. A worker that does not answer is one of
 these:
 
 - *busy*: its main thread (the hub's) computes, in Python or in C. It will answer; killing it would lose its

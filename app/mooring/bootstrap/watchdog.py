@@ -1,8 +1,8 @@
-"""The watchdog: asks every worker over its private socket, and has one replaced that is blocked.
+"""The watchdog: asks every worker over its status socket, and has one replaced that is blocked.
 
 Which silent worker is blocked, `silence` says. That one is killed by SIGKILL, and supervisord starts another.
 
-Never the wrong process: the pid is that of the process which listens on the private socket (SO_PEERCRED,
+Never the wrong process: the pid is that of the process which listens on the status socket (SO_PEERCRED,
 unix(7)), and is held by a pidfd from the moment of the question on. If the listener ends, the question ends
 with it; so as long as the question stands, that process lives, and the pidfd is its. And it must be a child
 of our own parent, supervisord.

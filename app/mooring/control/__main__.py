@@ -42,7 +42,7 @@ def _server(given: argparse.Namespace) -> Server:
 
 def _run_dir(given: argparse.Namespace) -> Path:
     if given.run_dir is None:
-        raise ControlError("--run-dir is missing: the instance's folder of private sockets")
+        raise ControlError("--run-dir is missing: the instance's folder of status sockets")
     return Path(given.run_dir)
 
 
@@ -149,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
         " reason is on stderr), 2 wrong usage.",
     )
     parser.add_argument("--server", metavar="URL", help="supervisord's socket: unix:///…/supervisor.sock")
-    parser.add_argument("--run-dir", metavar="DIR", help="folder of the instance's private sockets")
+    parser.add_argument("--run-dir", metavar="DIR", help="folder of the instance's status sockets")
     parser.add_argument(
         "--json", action="store_true", help="print the result as JSON (progress goes to stderr)"
     )

@@ -1,7 +1,7 @@
 """`gate` and `wait-process`: wait until processes have proved themselves, or refuse and say why.
 
 A process has proved itself when supervisord calls it RUNNING (it has stayed up for startsecs), and it says
-`ready` over its private socket, and with the pid that supervisord knows.
+`ready` over its status socket, and with the pid that supervisord knows.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from mooring.control.errors import ControlError
 from mooring.control.lastwords import Marks, last_words, stack_of
 from mooring.control.server import Process, Server, polling
 
-ASK_TIMEOUT = 2.0  # seconds for one answer over a private socket
+ASK_TIMEOUT = 2.0  # seconds for one answer over a status socket
 STACKS = 3  # hanging processes whose stacks are shown: they mostly hang alike
 LIVES = 3  # a process that is seen with that many pids comes up again and again, and is refused
 
@@ -27,12 +27,12 @@ Answer = dict[str, Any]
 
 
 def private_socket(run_dir: Path, process: Process) -> Path:
-    """Return the path of a process's private socket: group and number make its name."""
+    """Return the path of a process's status socket: group and number make its name."""
     return run_dir / f"{process.full_name.replace(':', '-')}.sock"
 
 
 def ask(run_dir: Path, process: Process, word: str, timeout: float) -> Answer:
-    """Ask the process over its private socket; the answer has the one key `error` when there was none."""
+    """Ask the process over its status socket; the answer has the one key `error` when there was none."""
     if not process.pid:
         return {"error": f"it is {process.state}"}
     try:

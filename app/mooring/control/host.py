@@ -20,7 +20,7 @@ class Instance:
 
     @property
     def run_dir(self) -> Path:
-        """The folder of its private sockets."""
+        """The folder of its status sockets."""
         return self.home / "run"
 
     def release(self, release: str) -> Path:

@@ -101,7 +101,7 @@ def survey(instance: Instance) -> list[Generation]:
 
 
 def ask_workers(instance: Instance) -> list[Generation]:
-    """Ask the workers alone, by their private sockets; those that do not answer are not told of."""
+    """Ask the workers alone, by their status sockets; those that do not answer are not told of."""
     name = re.compile(rf"{re.escape(instance.name)}-({'|'.join(COLOURS)})-(\d+)\.sock")
     try:
         paths = sorted(path for path in instance.run_dir.iterdir() if name.fullmatch(path.name))

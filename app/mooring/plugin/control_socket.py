@@ -14,7 +14,7 @@ from supervisor.http import LogWrapper, supervisor_af_unix_http_server
 
 
 def reopen(options: Any) -> None:
-    """Listen anew where the file of a unix socket is missing, and its folder is there."""
+    """Listen again where the file of a unix socket is missing, and its folder is there."""
     for place, (config, server) in enumerate(options.httpservers):
         if config["family"] != socket.AF_UNIX:
             continue

@@ -1,4 +1,4 @@
-"""The worker's side of the private socket (``mooring.private``): answers ready and stats, takes drain.
+"""The worker's side of the status socket (``mooring.private``): answers ready and stats, takes drain.
 
 It runs in green threads on the hub: an answer proves that the hub turns, which is what the watchdog wants to know.
 """
@@ -68,7 +68,7 @@ class PrivateServer:
         self._listener, self._accepting = listener, eventlet.spawn(self._accept, listener)
 
     def _keep_listening(self) -> None:
-        """Listen anew whenever somebody has removed the file: nobody could ask or watch this worker any more."""
+        """Listen again whenever somebody has removed the file: nobody could ask or watch this worker any more."""
         while True:
             eventlet.sleep(LOOK)
             if self._path.exists() or not self._path.parent.is_dir():

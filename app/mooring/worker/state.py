@@ -32,7 +32,7 @@ class Counters:
 
 @dataclass
 class State:
-    """The state of this worker, as its private socket tells it."""
+    """The state of this worker, as its status socket tells it."""
 
     settings: Settings
     phase: str = STARTING

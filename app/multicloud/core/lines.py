@@ -11,7 +11,7 @@ class LineWriter:
     """Writes whole lines, one write each, to a descriptor (by default standard output).
 
     A pipe whose reader has stopped would block the process, and with it every request. So the descriptor is
-    opened anew without blocking (a new description of the same pipe or terminal: nobody else's mode changes), and
+    opened again without blocking (a new description of the same pipe or terminal: nobody else's mode changes), and
     a line that finds no room, or meets any other error, is lost and counted. A write to a pipe is atomic up to
     4096 bytes (PIPE_BUF, pipe(7)), so lines of many processes do not mix.
 
@@ -52,6 +52,6 @@ def _without_blocking(descriptor: int) -> int:
             f"/proc/self/fd/{descriptor}", os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
         )
     except OSError:
-        # A socket, or a pipe that another user made, cannot be opened anew.
+        # A socket, or a pipe that another user made, cannot be opened again.
         os.set_blocking(descriptor, False)
         return descriptor
