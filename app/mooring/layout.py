@@ -73,8 +73,9 @@ def main(order: str) -> int:
         except OSError as error:
             print(f"{path} cannot be placed: {error.strerror}", file=sys.stderr)  # noqa: T201
             return 1
-    before, diff = ({}, []) if given["secret"] else (answer.before, answer.diff)
-    json.dump({"changed": answer.changed, "before": before, "diff": diff}, sys.stdout)
+    if given["secret"]:
+        answer.before, answer.diff = {}, []
+    json.dump({"changed": answer.changed, "before": answer.before, "diff": answer.diff}, sys.stdout)
     return 0
 
 
