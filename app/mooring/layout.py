@@ -14,7 +14,6 @@ import os
 import pwd
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +107,8 @@ def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     answer.differs(entry["path"], {"path": str(path), "src": before}, {"path": str(path), "src": target})
     if answer.check:
         return
-    draft = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    draft = path.with_name(f"{path.name}.partial")
+    draft.unlink(missing_ok=True)
     draft.symlink_to(target)
     _own(draft, entry, follow=False)
     draft.replace(path)
@@ -138,8 +138,11 @@ def _file(path: Path, entry: dict[str, Any], answer: Answer) -> None:
 
 def _write(path: Path, content: bytes, entry: dict[str, Any]) -> None:
     """Write a file in one step: there is the old one or the new one, never a part. OSError."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    draft = Path(name)
+    draft = path.with_name(
+        f".{path.name}.partial"
+    )  # one name: what a killed run has left is replaced by the next
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
             file.write(content)

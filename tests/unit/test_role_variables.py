@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,3 +69,18 @@ def test_what_is_done_on_the_controller_is_done_as_its_user() -> None:
     }
     assert len(here) > 10
     assert [name for name, values in here.items() if values.get("ansible_become") is not False] == []  # type: ignore[attr-defined]
+
+
+def test_what_roles_set_in_a_run_is_taken_for_no_slip_by_a_later_check() -> None:
+    text = (REPOSITORY / "roles/site/action_plugins/check_inventory.py").read_text()
+    (facts,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse(text).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "FACTS"
+    )
+    kept: set[str] = set()
+    for path in (REPOSITORY / "roles").glob("*/tasks/*.yml"):
+        for task in tasks_of(yaml.safe_load(path.read_text())):
+            set_fact = task.get("ansible.builtin.set_fact")
+            kept |= set(set_fact) if isinstance(set_fact, dict) else set()
+    assert sorted(name for name in kept if not name.startswith("__")) == sorted(facts)

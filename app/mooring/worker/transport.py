@@ -185,13 +185,14 @@ class Transport:
                     if error.errno in GONE:
                         raise GoneError(str(error)) from error
                     by_kernel = False
+                else:
+                    pace.account(0.0, sent)
             if not by_kernel:
                 block = engine.raw_os.pread(source, min(CHUNK, count - done), offset + done)
                 self.send(block, pace)
                 sent = len(block)
             if sent == 0:
                 break
-            pace.account(0.0, sent)
             self.be_fair(sent)
             done += sent
         return done

@@ -75,6 +75,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             raise AnsibleActionFail(
                 f"an entry of place_files has a path and one of {', '.join(sorted(KINDS))}: {sorted(entry)}"
             )
+        if not isinstance(entry.get("mode", ""), str):
+            raise AnsibleActionFail(f"{entry['path']}: quote the mode, in octal digits: '0644'")
         if "template" in entry:
             lookup = lookup_loader.get("ansible.builtin.template", loader=self._loader, templar=self._templar)
             source, own = str(entry.pop("template")), dict(entry.pop("vars", None) or {})
