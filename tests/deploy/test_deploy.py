@@ -107,7 +107,8 @@ def test_a_secret_arrives_and_shows_nowhere(site: Site) -> None:
 )
 def test_a_broken_release_is_refused_with_its_own_last_words(site: Site, broken: str, words: str) -> None:
     before, live = site.pids(), site.live()
-    output = site.refused(app_environment={"GREETER_BREAK": broken})
+    # A slow machine needs some seconds until the application's own code is what hangs.
+    output = site.refused(app_environment={"GREETER_BREAK": broken}, gate_timeout=30)
     assert words in output
     assert f"What serves now: release {live['release']} ({live['colour']}): " in output
     assert site.ask() == (200, "hello")

@@ -193,10 +193,12 @@ def test_check_file(supervisord: Supervisord) -> None:
     instance = Instance(supervisord)
     instance.colour("blue", workers=3)
     path = supervisord.folder / "conf.d" / "api-blue.conf"
-    assert instance.control_json("check-file", str(path)) == {"groups": {"api-blue": 3}}
-    assert instance.control_json("check-file", str(supervisord.folder / "supervisord.conf"))
+    whole = supervisord.folder / "supervisord.conf"
+    found = instance.control_json("check-file", str(path), str(whole))["groups"]
+    assert found[str(path)] == {"api-blue": 3}
+    assert set(found) == {str(path), str(whole)}
     path.write_text(path.read_text().replace("tcp://127.0.0.1", "tcp://[::1]"))
-    assert instance.control_json("check-file", str(path)) == {"groups": {"api-blue": 3}}
+    assert instance.control_json("check-file", str(path))["groups"] == {str(path): {"api-blue": 3}}
     path.write_text(path.read_text().replace("numprocs = 3", "numprocs = many"))
     says = instance.control("check-file", str(path), status=1).stderr
     assert "many" in says
