@@ -162,6 +162,7 @@ class Connection:
         try:
             complete = self._call(environ, response)
         finally:
+            response.over = True
             if self._body is not None:
                 self._body.discard()
             taken = self._websocket is not None and self._end_websocket()
@@ -170,7 +171,7 @@ class Connection:
         if taken:
             self._linger()
             return False
-        return self._go_on(response) if complete else False
+        return self._go_on(response) if complete and not response.torn else False
 
     def _take_body(self, request: Request) -> Any:
         """Return the request's body as ``wsgi.input``. Raises RefusedError, or BodyError when it is spooled."""
@@ -210,7 +211,7 @@ class Connection:
                 self._refuse(error.status, error.reason, b"")
             return False
         except BaseException as error:  # noqa: BLE001 - also eventlet.Timeout and SystemExit
-            return self._fail(environ, response, error)
+            return self._fail(response, error)
         return True
 
     # A websocket
@@ -243,7 +244,7 @@ class Connection:
         )
         forks.end()
 
-    def _fail(self, environ: dict[str, Any], response: Response, error: BaseException) -> bool:
+    def _fail(self, response: Response, error: BaseException) -> bool:
         """Tell the log of an application's exception, and the client that there was one."""
         if forks.in_child:
             forks.fail(error)
@@ -251,8 +252,8 @@ class Connection:
         failures.note(
             error,
             "application",
-            method=environ["REQUEST_METHOD"],
-            target=environ["REQUEST_URI"],
+            method=self._request.method if self._request else "",
+            target=self._request.target if self._request else "",
             peer=self._peer(),
             response="begun" if response.head_sent or self._is_taken else "500",
         )
@@ -361,13 +362,14 @@ class Connection:
             return f"{self._address[0]} port {self._address[1]}"
         return "unix"
 
-    @staticmethod
-    def _log_request(environ: dict[str, Any], status: int, sent: int, begun: float) -> None:
+    def _log_request(self, environ: dict[str, Any], status: int, sent: int, begun: float) -> None:
+        request = self._request
+        assert request is not None  # noqa: S101 - it has just been answered
         log.event(
             "request",
-            peer=environ["REMOTE_ADDR"],
-            method=environ["REQUEST_METHOD"],
-            target=environ["REQUEST_URI"],
+            peer=environ.get("REMOTE_ADDR", ""),  # the environ is the application's own now
+            method=request.method,
+            target=request.target,
             status=status,
             bytes=sent,
             milliseconds=round((time.monotonic() - begun) * 1000, 3),

@@ -8,6 +8,7 @@ read (HEAD, 204, 304, beyond the length) is not asked for.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ from mooring.worker import failures, log
 from mooring.worker.deadlines import Pace
 from mooring.worker.file_bodies import SMALL, FileWrapper, plain_file
 from mooring.worker.headers import Head, checked_head, date_line
-from mooring.worker.transport import Transport
+from mooring.worker.transport import GoneError, Transport
 from mooring.worker.turns import EnoughError, ask_briefly, take_turn
 
 JOIN = 65536
@@ -38,7 +39,8 @@ class Response:
 
     ``settle`` is called when the head leaves, and tells whether the connection stays, which ``keep`` then holds.
     ``by_close``: nothing but the connection's end marks the end of the body. ``cut``: bytes beyond the declared
-    length, which were not sent.
+    length, which were not sent. ``over``: nothing more may be written. ``torn``: a send has been left before its end, so
+    nothing that follows can be told from the body.
     """
 
     __slots__ = (
@@ -57,7 +59,9 @@ class Response:
         "cut",
         "head_sent",
         "keep",
+        "over",
         "sent",
+        "torn",
     )
 
     def __init__(
@@ -85,6 +89,8 @@ class Response:
         self.keep = False
         self.cut = 0
         self.sent = 0
+        self.over = False
+        self.torn = False
 
     @property
     def status(self) -> int:
@@ -110,13 +116,18 @@ class Response:
     def write(self, data: bytes) -> None:
         """Send a part of the body now, after the head if that has not left yet.
 
-        Raises EnoughError in an application that goes on when the response has long been over.
+        Raises EnoughError in an application that goes on when the response has long been over, and ValueError after its end:
+        the connection may have another response then.
         """
+        if self.over:
+            raise ValueError("write() was called after the end of the response")
         if not isinstance(data, bytes):
             raise TypeError(f"a part of the body is {type(data).__name__}, not bytes (PEP 3333)")
         if data:
             self._write(data)
         self._transport.be_fair(max(len(data), PART))
+        if self._dropped > DROPPED_MOST:
+            raise EnoughError
 
     def _write(self, data: bytes) -> None:
         lead = b"" if self.head_sent else self._start(None)
@@ -133,8 +144,6 @@ class Response:
             self._send_joined(lead, data)
         if len(data) < given:
             self._dropped += given
-            if self._dropped > DROPPED_MOST:
-                raise EnoughError
 
     @property
     def _is_over(self) -> bool:
@@ -154,6 +163,7 @@ class Response:
 
     def finish(self) -> None:
         """Send what ends the body; check its length."""
+        self.over = True
         if not self.head_sent:
             self._send(self._start(0))
         elif self._chunked:
@@ -161,30 +171,38 @@ class Response:
         if self.cut or self.sent != self._length:
             self._check_length()
 
+    @property
+    def _needs_no_part(self) -> bool:
+        """Whether the head says already that no part of the body will be sent."""
+        head = self._head
+        return head is not None and (self._to_head or head.status in BODILESS or head.length == 0)
+
     def _send_parts(self, parts: Iterator[bytes]) -> None:
-        """Send part by part."""
+        """Send part by part. The first may still change the head of a response without a body, if it comes soon."""
+        if not self.head_sent and self._needs_no_part:
+            self.write(ask_briefly(parts))
+            return
         if not self.head_sent or not self._is_over:
             ends = 0.0
-            for part in self._first_for_head(parts):
+            for part in parts:
                 self.write(part)
-                if self.head_sent and self._is_over:
-                    break
+                if self.head_sent:
+                    if self._is_over:
+                        break
+                elif self._needs_no_part:  # a generator has called start_response just now
+                    self.write(ask_briefly(parts))
+                    return
                 ends = take_turn(ends)
             else:
                 return
         if not (self.bodiless or self.cut):
             self.cut = len(ask_briefly(parts))
 
-    def _first_for_head(self, parts: Iterator[bytes]) -> Iterator[bytes]:
-        """Return what may make the head of a HEAD: the first part, if it comes soon. Else all."""
-        if self._to_head and self._head is not None and not self.head_sent:
-            return iter((ask_briefly(parts),))
-        return parts
-
     def _send_whole(self, body: bytes) -> None:
         """Send a body of which all is there: its length is known without the application's help."""
         if not isinstance(body, bytes):
             raise TypeError(f"a part of the body is {type(body).__name__}, not bytes (PEP 3333)")
+        self.over = True
         lead = self._start(len(body))
         if self.bodiless:
             self._send(lead)
@@ -221,9 +239,20 @@ class Response:
         if there <= SMALL and (declared is None or declared <= SMALL):
             self._send_small(wrapper, declared)
             return True
-        self._send(self._start(there))
-        if not (self.bodiless or self._length is None):
-            self.sent = self._transport.send_file(descriptor, offset, self._length, self._patience())
+        try:
+            own = os.dup(
+                descriptor
+            )  # the application may close its own meanwhile, and another file get the number
+        except OSError:
+            return False
+        try:
+            self._send(self._start(there))
+            if not (self.bodiless or self._length is None):
+                self.torn = True
+                self.sent = self._transport.send_file(own, offset, self._length, self._patience())
+                self.torn = False
+        finally:
+            os.close(own)
         return True
 
     def _send_small(self, wrapper: FileWrapper, declared: int | None) -> None:
@@ -275,8 +304,12 @@ class Response:
         return text + (b"\r\n" if self._is_11 else b"Connection: keep-alive\r\n\r\n")
 
     def _send(self, data: bytes) -> None:
+        if self.torn:
+            raise GoneError("the response was left in the middle of a send")
         if data and (rest := self._transport.send_now(data)):
+            self.torn = True
             self._transport.send(rest, self._patience())
+            self.torn = False
 
     def _patience(self) -> Pace:
         if self._pace is None:
