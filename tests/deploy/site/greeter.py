@@ -16,7 +16,9 @@ BREAK = os.environ.get("GREETER_BREAK", "")
 if BREAK == "import":
     raise RuntimeError("the greeter is broken on purpose")
 if BREAK == "hang":
-    os.read(os.pipe()[0], 1)  # blocks the process; what waits in a green way shows as the hub
+    import threading
+
+    threading.Event().wait()
 if BREAK == "dependency":
     import a_package_that_nobody_has_installed  # type: ignore[import-not-found]  # noqa: F401
 
