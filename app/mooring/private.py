@@ -13,6 +13,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+END_OF_STACKS = "(end of the stacks)"
+"""The last line of what a worker logs on SIGUSR1, for who asks it that way; it does not come while Python is blocked."""
+
 READY, STATS, DRAIN = "ready", "stats", "drain"
 """The words. ``ready``: state and identity; ``stats``: the same and counters; ``drain``: starts the drain."""
 

@@ -102,11 +102,7 @@ def test_a_secret_arrives_and_shows_nowhere(site: Site) -> None:
         ("import", "the greeter is broken on purpose"),
         ("dependency", "No module named 'a_package_that_nobody_has_installed'"),
         ("smoke", "503"),
-        pytest.param(
-            "hang",
-            "greeter.py",
-            marks=pytest.mark.xfail(reason="a wait of green threads shows as the hub alone: a known gap"),
-        ),
+        ("hang", "greeter.py"),
     ],
 )
 def test_a_broken_release_is_refused_with_its_own_last_words(site: Site, broken: str, words: str) -> None:

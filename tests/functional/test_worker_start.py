@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, until
+from functional.support import DEADLINE, ROOT, until
 from functional.worker_support import Worker, worker
 from mooring import private
 
@@ -178,7 +178,22 @@ def test_usr1_shows_where_it_is(make: Any) -> None:
     until(one.private.exists, "the status socket")
     one.process.send_signal(signal.SIGUSR1)
     until(lambda: "most recent call first" in one.words(), "the stack")
+    until(lambda: private.END_OF_STACKS in one.words(), "the stacks of green threads")
     assert one.process.poll() is None
+
+
+def test_usr1_shows_what_waits_for_others(make: Any, tmp_path: Path) -> None:
+    """Also an import that waits: faulthandler alone would show Eventlet's hub."""
+    reached = tmp_path / "reached"
+    (tmp_path / "waits.py").write_text(
+        f"import pathlib, threading\npathlib.Path({str(reached)!r}).touch()\nthreading.Event().wait()\n"
+    )
+    one = make("waits:application")
+    one.start(ready=False, env={"PYTHONPATH": f"{ROOT / 'app'}:{tmp_path}"})
+    until(reached.exists, "it imports")
+    one.process.send_signal(signal.SIGUSR1)
+    until(lambda: private.END_OF_STACKS in one.words(), "the stacks of green threads")
+    assert f'File "{tmp_path}/waits.py", line ' in one.words()
 
 
 def test_a_drain_that_is_asked_for_before_it_is_ready(make: Any) -> None:

@@ -11,8 +11,10 @@ from typing import Any
 
 from mooring.control.errors import ControlError
 from mooring.control.server import Process, Server, polling
+from mooring.private import END_OF_STACKS
 
 LINES = 20
+STACK_LINES = 60  # with the stacks of a hanging process: an import alone has 20
 TAIL = 16384  # bytes at the end of a log that are looked at
 STACK_TIMEOUT = 3  # seconds for a stack to arrive in the log
 TROUBLE = (
@@ -55,7 +57,9 @@ def marks_of(server: Server, groups: list[str]) -> Marks:
     return Marks(logs, lines[-1] if lines else "")
 
 
-def last_words(process: Process, server: Server | None = None, marks: Marks | None = None) -> str:
+def last_words(
+    process: Process, server: Server | None = None, marks: Marks | None = None, lines: int = LINES
+) -> str:
     """Return the last lines of a process's log since the marks, indented, under a headline that says whose they are.
 
     With the server, what supervisord itself tells of the start: why it could not spawn the process.
@@ -69,10 +73,10 @@ def last_words(process: Process, server: Server | None = None, marks: Marks | No
             )
     if server and marks:
         said += [f"  supervisord: {line}" for line in _server_words(server, marks)]
-    return "\n".join([*said, _own_words(process, marks)])
+    return "\n".join([*said, _own_words(process, marks, lines)])
 
 
-def _own_words(process: Process, marks: Marks | None) -> str:
+def _own_words(process: Process, marks: Marks | None, most: int = LINES) -> str:
     if process.log is None:
         return f"{process.full_name} has no log file (stderr_logfile)."
     mark = marks.logs.get(str(process.log)) if marks else None
@@ -80,7 +84,7 @@ def _own_words(process: Process, marks: Marks | None) -> str:
         text = _tail(process.log) if mark is None else _since(process.log, *mark)
     except OSError as error:
         return f"{process.full_name}: its log can't be read: {process.log}: {error.strerror}"
-    lines = deque((line.rstrip() for line in text.splitlines() if line.strip()), LINES)
+    lines = deque((line.rstrip() for line in text.splitlines() if line.strip()), most)
     if not lines:
         since = "is empty" if mark is None else "has no line of this start"
         return f"{process.full_name} has said nothing ({process.log} {since})."
@@ -106,7 +110,8 @@ def _server_log(server: Server) -> list[str]:
 def stack_of(server: Server, process: Process, marks: Marks | None = None) -> str:
     """Have a hanging process write its Python stacks into its log, and return its last words with them.
 
-    The worker registers faulthandler for SIGUSR1: that answers from C, whatever the interpreter is busy with.
+    The worker registers faulthandler for SIGUSR1: that answers from C, whatever the interpreter is busy with. The stacks of
+    green threads come behind it, unless the interpreter is blocked.
     """
     if _is_stopped(process.pid):
         words = last_words(process, server, marks)
@@ -116,13 +121,12 @@ def stack_of(server: Server, process: Process, marks: Marks | None = None) -> st
         server.call("supervisor.signalProcess", process.full_name, "USR1")
     except ControlError as error:
         return f"{last_words(process, server, marks)}\n  (it could not be asked for its stack: {error})"
-    previous = before
     for _ in polling(STACK_TIMEOUT):
-        size = _inode_and_size(process.log)[1]
-        if size > before and size == previous:  # something came, and no more is coming
-            return last_words(process, server, marks)
-        previous = size
-    words = last_words(process, server, marks)
+        if END_OF_STACKS in _own_words(process, marks, STACK_LINES):
+            break
+    words = last_words(process, server, marks, STACK_LINES)
+    if _inode_and_size(process.log)[1] > before:
+        return words
     return f"{words}\n  (asked for its stack by SIGUSR1, it gave none within {STACK_TIMEOUT} s)"
 
 

@@ -16,12 +16,19 @@ forks its handlers are in effect, and the default of all others.
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
+import gc
 import os
 import signal
+import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
+from greenlet import greenlet
+
+from mooring import private
 from mooring.worker import engine, forks, log
 
 DRAIN = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
@@ -40,6 +47,11 @@ NOTHING = (
     signal.SIGPWR,
 )
 
+MOST = 20
+"""Green threads whose stacks are shown."""
+DEEPEST = 12
+"""Calls of each that are shown, the last ones."""
+
 _set_handler = signal.signal
 _set_wakeup = signal.set_wakeup_fd
 _of_application: dict[int, Any] = {}
@@ -48,9 +60,33 @@ _told: set[int] = set()
 
 
 def show_stacks() -> None:
-    """Write all stacks to standard error on SIGUSR1 (for a worker that hangs), and on a crash in C."""
+    """Write all stacks to standard error on SIGUSR1 (for a worker that hangs), and on a crash in C.
+
+    faulthandler knows threads alone: what waits for others, an import too, shows there as the hub. So the stacks of green
+    threads follow, as soon as Python can run.
+    """
     faulthandler.enable(file=2, all_threads=True)
-    faulthandler.register(STACKS, file=2, all_threads=True)
+    _set_handler(STACKS, _show_green_threads)
+    signal.siginterrupt(STACKS, False)
+    faulthandler.register(STACKS, file=2, all_threads=True, chain=True)
+
+
+def _show_green_threads(_number: int, _frame: Any) -> None:
+    waiting = [
+        one.gr_frame
+        for one in gc.get_objects()
+        if isinstance(one, greenlet) and one.gr_frame is not None and _is_applications(one.gr_frame)
+    ]
+    stacks = ["".join(traceback.format_stack(frame)[-DEEPEST:]) for frame in waiting[:MOST]]
+    said = "".join(f"A green thread that waits (most recent call last):\n{stack}" for stack in stacks)
+    with contextlib.suppress(OSError):  # a full pipe: whoever was interrupted is not to fail for it
+        os.write(2, f"{said}{private.END_OF_STACKS}\n".encode())
+
+
+def _is_applications(frame: FrameType) -> bool:
+    """Tell whether a stack has code other than the server's: what the server itself waits for explains nothing."""
+    names = {str(each.f_globals.get("__name__")).partition(".")[0] for each, _ in traceback.walk_stack(frame)}
+    return not names <= {"__main__", "eventlet", "mooring", "runpy"}
 
 
 def bear() -> None:
@@ -141,6 +177,7 @@ def _give_back() -> None:
     """In a forked child: have signals do what the application wants, or what they do by default."""
     _set_wakeup(-1)
     faulthandler.unregister(STACKS)
+    _set_handler(STACKS, _of_application.get(STACKS, signal.SIG_DFL))
     for number in (*DRAIN, *NOTHING):
         if signal.getsignal(number) is _nothing:
             _set_handler(number, _of_application.get(number, signal.SIG_DFL))
