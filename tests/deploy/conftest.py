@@ -136,6 +136,25 @@ class Site:
         return value
 
 
+def play(playbook: Path, *arguments: str | Path, timeout: float = 300, **environment: str) -> None:
+    """Run a small playbook of the test's own; it must succeed."""
+    done = subprocess.run(
+        [Path(sys.executable).parent / "ansible-playbook", playbook, *arguments],
+        cwd=REPOSITORY,
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
+            "ANSIBLE_NOCOLOR": "1",
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=timeout,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def recaps(output: str) -> dict[str, dict[str, int]]:
     """Read the counts of a run's recap, by host."""
     rows = output.split("PLAY RECAP")[1].splitlines()[1:]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.deploy.conftest import REPOSITORY
+from tests.deploy.conftest import REPOSITORY, play
 
 PLAYBOOK = """\
 - hosts: loadbalancer
@@ -42,16 +39,7 @@ def lines(folder: Path, group: str, **values: object) -> list[str]:
         REPOSITORY / "templates/haproxy/haproxy.cfg.j2",
     )
     playbook.write_text(PLAYBOOK.format(wiring=wiring, said=said, template=template))
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", playbook, "-i", folder / "hosts.yml"],
-        cwd=REPOSITORY,
-        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play(playbook, "-i", folder / "hosts.yml")
     return [line.strip() for line in said.read_text().splitlines()]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.deploy.conftest import play
+
 REPOSITORY = Path(__file__).parents[2]
 DEADLINE = 120
 """Seconds for a playbook of some tasks, whatever else the machine does."""
@@ -67,32 +69,13 @@ HOOK = """
 """
 
 
-def play(folder: Path, pipelining: str = "true") -> None:
-    """Run play.yml of the folder."""
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "-i", "localhost,", folder / "play.yml"],
-        env={
-            **os.environ,
-            "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"),
-            "ANSIBLE_ACTION_PLUGINS": str(REPOSITORY / "roles/site/action_plugins"),
-            "ANSIBLE_STDOUT_CALLBACK": "default",
-            "ANSIBLE_PIPELINING": pipelining,
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=DEADLINE,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_what_a_hook_leaves_in_the_background_is_not_waited_for(tmp_path: Path) -> None:
     """It has the hook's output still open."""
     tasks = REPOSITORY / "roles/instance/tasks"
     text = HOOK.replace("FOLDER", str(tmp_path)).replace("TASKS", str(tasks))
     (tmp_path / "play.yml").write_text(text.replace("PYTHON", sys.executable))
     try:
-        play(tmp_path)
+        play(tmp_path / "play.yml", "-i", "localhost,", timeout=DEADLINE, ANSIBLE_STDOUT_CALLBACK="default")
         os.kill(int((tmp_path / "began").read_text()), 0)
     finally:
         (tmp_path / "end").touch()
@@ -105,7 +88,14 @@ def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelini
         PLAY.replace("FOLDER", str(tmp_path)).replace("PYTHON", sys.executable)
     )
     subprocess.run(["tar", "-cf", "a.tar", "text.j2"], cwd=tmp_path, check=True)
-    play(tmp_path, pipelining)
+    play(
+        tmp_path / "play.yml",
+        "-i",
+        "localhost,",
+        timeout=DEADLINE,
+        ANSIBLE_STDOUT_CALLBACK="default",
+        ANSIBLE_PIPELINING=pipelining,
+    )
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     text, file, missing, placed, checked, hidden = told
     assert (text["rc"], text["stdout"], text["stderr"]) == (3, f"good day, wörld in {tmp_path.name}", "odd")

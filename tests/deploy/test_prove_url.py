@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY
+from tests.deploy.conftest import REPOSITORY, play
 
 PLAYBOOK = """\
 - hosts: all
@@ -41,17 +38,5 @@ def test_the_load_goes_to_the_host_itself(
 ) -> None:
     playbook, said = tmp_path / "where.yml", tmp_path / "said.json"
     playbook.write_text(PLAYBOOK.format(wiring=REPOSITORY / "playbooks/vars/wiring.yml", said=said))
-    done = subprocess.run(
-        [
-            *(Path(sys.executable).parent / "ansible-playbook", playbook),
-            *("-i", f"{host},", "-e", json.dumps(variables)),
-        ],
-        cwd=REPOSITORY,
-        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play(playbook, "-i", f"{host},", "-e", json.dumps(variables))
     assert json.loads(said.read_text()) == {"url": url, "allow": [allow]}

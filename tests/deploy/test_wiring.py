@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY
+from tests.deploy.conftest import REPOSITORY, play
 
 ASKED = ("release_smoke_path", "release_url_prefix", "prove_get_path", "prove_post_path")
 DJANGO = {
@@ -50,16 +46,7 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     asked = ", ".join(f"'{name}': {name}" for name in ASKED)
     prove, wiring = REPOSITORY / "roles/prove/defaults/main.yml", REPOSITORY / "playbooks/vars/wiring.yml"
     playbook.write_text(PLAYBOOK.format(prove=prove, wiring=wiring, folder=folder, asked=asked))
-    done = subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", playbook, "-i", folder / "hosts.json"],
-        cwd=REPOSITORY,
-        env={**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    play(playbook, "-i", folder / "hosts.json")
     return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from functional.support import ROOT, Supervisord
-from functional.worker_support import Worker
+from functional.worker_support import Client, Worker
 
 REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
 
@@ -34,6 +34,13 @@ def folder() -> Iterator[Path]:
     """A folder of the test's own, with a short name."""
     with short_folder() as path:
         yield path
+
+
+@pytest.fixture
+def client(one: Worker) -> Iterator[Client]:
+    """A connection to the module's own worker, its fixture `one`."""
+    with one.client() as connected:
+        yield connected
 
 
 @pytest.fixture(scope="session")

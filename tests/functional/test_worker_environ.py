@@ -18,12 +18,6 @@ def one() -> Iterator[Worker]:
         yield running
 
 
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
 @contextlib.contextmanager
 def listening(family: socket.AddressFamily, address: tuple[str, int], dual: bool = False) -> Iterator[Worker]:
     """Run a worker that listens there."""

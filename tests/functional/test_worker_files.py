@@ -13,7 +13,7 @@ import pytest
 from functional.file_apps import EXPECTED, HUGE
 from functional.support import DEADLINE, until
 from functional.worker_certificates import Authority
-from functional.worker_support import Client, Worker
+from functional.worker_support import Client, Worker, page
 
 QUIET = {"PYTHONWARNINGS": "ignore"}  # files that tarfile and others leave open
 
@@ -34,16 +34,6 @@ def one(request: pytest.FixtureRequest, files: Path) -> Iterator[Worker]:
     started = start(request.param, files)
     yield started
     started.stop()
-
-
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
-def page(path: str, method: str = "GET") -> bytes:
-    return f"{method} /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
 @pytest.mark.parametrize("name", sorted(EXPECTED))

@@ -32,12 +32,6 @@ def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
         one.stop()
 
 
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
 def head(content_type: str, fields: str = "", method: str = "POST", path: str = "form") -> bytes:
     return (
         f"{method} /{path} HTTP/1.1\r\nHost: a\r\nContent-Type: {content_type}\r\n"

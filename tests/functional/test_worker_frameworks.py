@@ -21,12 +21,6 @@ def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
         one.stop()
 
 
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
 def get(path: str, method: str = "GET", version: str = "1.1") -> bytes:
     return f"{method} /{path} HTTP/{version}\r\nHost: a\r\n\r\n".encode()
 

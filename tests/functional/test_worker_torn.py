@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from functional.support import until
-from functional.worker_support import Client, Worker
+from functional.worker_support import Client, Worker, page
 
 FILE = 20 << 20
 """Bytes of the file that torn_apps sends."""
@@ -19,16 +19,6 @@ def one() -> Iterator[Worker]:
     started = Worker("torn_apps:application", access_log="on").start()
     yield started
     started.stop()
-
-
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
-def page(name: str, method: str = "GET") -> bytes:
-    return f"{method} /{name} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
 def everything(client: Client) -> bytes:

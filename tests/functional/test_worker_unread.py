@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from functional.support import until
-from functional.worker_support import Client, Worker
+from functional.worker_support import Client, Worker, page
 
 WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
 
@@ -24,16 +24,6 @@ def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
     started = start(f"unread_apps:make_{request.param}()")
     yield started
     started.stop()
-
-
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
-def page(path: str, method: str = "GET") -> bytes:
-    return f"{method} /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
 
 
 def what(one: Worker, name: str) -> str:

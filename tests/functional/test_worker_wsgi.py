@@ -20,12 +20,6 @@ def one() -> Iterator[Worker]:
         yield running
 
 
-@pytest.fixture
-def client(one: Worker) -> Iterator[Client]:
-    with one.client() as connected:
-        yield connected
-
-
 def get(path: str, version: str = "1.1", fields: str = "", method: str = "GET") -> bytes:
     return f"{method} /{path} HTTP/{version}\r\nHost: a\r\n{fields}\r\n".encode()
 

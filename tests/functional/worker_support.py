@@ -21,6 +21,11 @@ HERE = Path(__file__).parent
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
+def page(path: str, method: str = "GET") -> bytes:
+    """Return a request without a body; the path begins behind its slash."""
+    return f"{method} /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
+
+
 @dataclass
 class Answer:
     """A parsed response."""

@@ -82,10 +82,16 @@ def _run_module(
     return dict(done)
 
 
-def run_python(action: Any, variables: dict[str, Any], program: str, order: object) -> dict[str, Any]:
-    """Run one of `PROGRAMS` by the host's own Python: its `main` gets the order, a JSON value, by standard input."""
+def run_python(
+    action: Any, variables: dict[str, Any], program: str, order: object
+) -> tuple[dict[str, Any] | None, str]:
+    """Run one of `PROGRAMS` by the host's own Python: its `main` gets the order, a JSON value, by standard input.
+
+    Return its answer, a JSON object; or None, and why there is none.
+    """
     text = (PROGRAMS / program).read_text(encoding="utf-8")
-    call = (
-        f"\nraise SystemExit(main({json.dumps(json.dumps(order))}))\n"  # JSON's strings are Python's as well
-    )
-    return run(action, variables, ["python3", "-I", "-"], text + call)
+    call = f"raise SystemExit(main({json.dumps(json.dumps(order))}))"  # JSON's strings are Python's as well
+    done = run(action, variables, ["python3", "-I", "-"], f"{text}\n{call}\n")
+    if done.get("rc") == 0:
+        return dict(json.loads(done["stdout"])), ""
+    return None, str(done.get("stderr") or done.get("stdout") or done.get("msg", "")).strip()

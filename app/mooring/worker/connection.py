@@ -248,12 +248,14 @@ class Connection:
         """Tell the log of an application's exception, and the client that there was one."""
         if forks.in_child:
             forks.fail(error)
+        request = self._request
+        assert request is not None  # noqa: S101 - it is being answered
         self._server.state.counters.errors += 1
         failures.note(
             error,
             "application",
-            method=self._request.method if self._request else "",
-            target=self._request.target if self._request else "",
+            method=request.method,
+            target=request.target,
             peer=self._peer(),
             response="begun" if response.head_sent or self._is_taken else "500",
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -53,11 +52,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "release": given.get("state") == "absent",
             "check": bool(self._task.check_mode),
         }
-        done = on_host.run_python(self, task_vars or {}, "lock.py", order)
-        if done.get("rc") != 0:
-            words = done.get("stderr") or done.get("msg", "")
-            result.update(failed=True, msg=str(words).strip())
-            return result
-        # Taking and releasing a lock leaves the host as it was: that is no change.
-        result.update(changed=False, **json.loads(done["stdout"]))
+        answer, why = on_host.run_python(self, task_vars or {}, "lock.py", order)
+        if answer is None:
+            result.update(failed=True, msg=why)
+        else:  # taking and releasing a lock leaves the host as it was: that is no change
+            result.update(changed=False, **answer)
         return result

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,12 +57,10 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # What the program answers stands in Ansible's debug output, which no_log does not hide.
             "secret": bool(self._task.no_log),
         }
-        done = on_host.run_python(self, variables, "layout.py", order)
-        if done.get("rc") != 0:
-            words = done.get("stderr") or done.get("stdout") or done.get("msg", "")
-            result.update(failed=True, msg=str(words).strip())
+        answer, why = on_host.run_python(self, variables, "layout.py", order)
+        if answer is None:
+            result.update(failed=True, msg=why)
             return result
-        answer = json.loads(done["stdout"])
         result.update(changed=answer["changed"] != [], paths=answer["changed"], before=answer["before"])
         if self._task.diff:
             result["diff"] = answer["diff"]
