@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
 import hashlib
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,16 +14,9 @@ import pytest
 
 from functional.support import ROOT, Supervisord
 from functional.worker_support import Client, Worker
+from support.folders import short_folder
 
 REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
-
-
-@contextlib.contextmanager
-def short_folder() -> Iterator[Path]:
-    """Make a folder with a short name: of a unix socket's 107 bytes, tmp_path may take all."""
-    path = Path(tempfile.mkdtemp(prefix="mooring-"))
-    yield path
-    shutil.rmtree(path)
 
 
 @pytest.fixture

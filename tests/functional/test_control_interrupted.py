@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functional.conftest import short_folder
 from functional.support import Supervisord, Visitors, until
 from functional.support_deployed import Deployed
+from support.folders import short_folder
 
 HELD = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12"
 

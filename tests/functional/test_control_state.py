@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functional.conftest import short_folder
 from functional.support import Supervisord, Visitors, until
 from functional.support_deployed import Deployed, Refused
+from support.folders import short_folder
 
 
 @pytest.fixture(scope="module")

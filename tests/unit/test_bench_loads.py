@@ -12,6 +12,7 @@ from bench import install, loads, processes
 from bench.loads import Load, LoadError
 from bench.servers import BY_NAME, Server
 from bench.serving import Running, ServingError
+from support.folders import short_folder
 
 AB = """
 Server Software:
@@ -95,8 +96,8 @@ def _running(server: Server, folder: Path) -> Running:
     return Running(server, Path(sys.executable).parent, folder, path, {})
 
 
-def test_a_server_is_started_asked_counted_and_ended(tmp_path):
-    with _running(BY_NAME["mooring-raw"], tmp_path) as server:
+def test_a_server_is_started_asked_counted_and_ended():
+    with short_folder() as folder, _running(BY_NAME["mooring-raw"], folder) as server:
         body = server.until_right("/", None)
         assert body == b"Hello from a WSGI application.\n"
         pids = [process.pid for process in server.workers()]
