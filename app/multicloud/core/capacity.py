@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from threading import Thread
 from typing import Any, NoReturn
 
-from multicloud.core import answer
+from multicloud.core import answer, shallow
 from multicloud.core.answer import RefusedError
 
 Ask = Callable[[str, str, str, bytes], Any]
@@ -27,9 +26,7 @@ def parse(body: bytes, version: str) -> tuple[bytes, list[Any]]:
     Raises RefusedError with the answer to a body that cannot be used.
     """
     try:
-        request = json.loads(body, parse_constant=_no_number)
-    except RecursionError as error:
-        raise RefusedError(answer.invalid_body("is nested too deeply")) from error
+        request = shallow.loads(body, parse_constant=_no_number)
     except ValueError as error:
         raise RefusedError(answer.invalid_body(error)) from error
     if not isinstance(request, dict):

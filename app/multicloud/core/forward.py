@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from time import perf_counter
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from multicloud.core import answer, fields
+from multicloud.core import answer, fields, shallow
 from multicloud.core.answer import Answer, RefusedError
 from multicloud.core.body import ClientGoneError, RequestBody
 from multicloud.core.client import Client, Outgoing, Service, origin
@@ -89,8 +88,8 @@ class Forwarder:
             return None
         received.decode()
         try:
-            return json.loads(received.read_all(MOST_TOLD))
-        except (ValueError, RecursionError):
+            return shallow.loads(received.read_all(MOST_TOLD))
+        except ValueError:
             return None
 
     def _send(self, outgoing: Outgoing, deadline: float, record: Record | None = None) -> Received:

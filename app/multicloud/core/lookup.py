@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from base64 import b64encode
 from collections import OrderedDict
 from threading import Lock
 from time import monotonic
 
-from multicloud.core import answer
+from multicloud.core import answer, shallow
 from multicloud.core.answer import RefusedError
 from multicloud.core.client import Client, Outgoing, Service
 from multicloud.core.settings import Settings
@@ -76,8 +75,8 @@ class Lookup:
 
 def _region_facts(body: bytes) -> tuple[object, object]:
     try:
-        facts = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        facts = shallow.loads(body)
+    except ValueError as error:
         raise RefusedError(answer.aai_unusable("is not JSON")) from error
     if not isinstance(facts, dict):
         raise RefusedError(answer.aai_unusable("is not a JSON object"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from http.client import responses
 from typing import Any
 from urllib.parse import parse_qsl
 
+from multicloud.core import shallow
 from multicloud.sandbox.cloud import Cloud, RefusedError
 from multicloud.sandbox.drivers import Reply, Request, answer
 from multicloud.sandbox.regions import REGIONS
@@ -84,7 +84,7 @@ def _json(environ: dict[str, Any]) -> Any:
     if not body:
         return {}
     try:
-        return json.loads(body)
+        return shallow.loads(body)
     except ValueError as error:
         raise RefusedError(400, f"the body is no JSON: {error}") from error
 
