@@ -210,12 +210,12 @@ def test_recycling_by_memory() -> None:
 
 
 @pytest.mark.parametrize("unix", [False, True], ids=["tcp", "unix"])
-def test_no_request_is_lost_and_none_done_twice(tmp_path: Path, unix: bool) -> None:
-    counted = tmp_path / "counted"
+def test_no_request_is_lost_and_none_done_twice(folder: Path, unix: bool) -> None:
+    counted = folder / "counted"
     one = Worker("mooring_load.app:application", unix=unix, drain_timeout=20, drain_idle_grace=2)
     environ = {"LOAD_COUNT_FILE": str(counted), "PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tools'}"}
     try:
-        with _load(one, tmp_path / "load", counted) as load:
+        with _load(one, folder / "load", counted) as load:
             one.start(env=environ)
             for _ in range(4):
                 before = _sum(one)

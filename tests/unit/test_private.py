@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from mooring import private
+from support.folders import short_folder
 
 Answerer = Callable[[bytes | None], Path]
 
@@ -63,9 +64,9 @@ def test_silence_ends_with_the_time(answerer: Answerer) -> None:
         private.ask(answerer(None), "ready", 0.2)
 
 
-def test_nobody_there_is_told_with_the_path(tmp_path: Path) -> None:
-    with pytest.raises(private.NoAnswerError, match=r"gone\.sock: No such file"):
-        private.ask(tmp_path / "gone.sock", "ready", 1)
+def test_nobody_there_is_told_with_the_path() -> None:
+    with short_folder() as folder, pytest.raises(private.NoAnswerError, match=r"gone\.sock: No such file"):
+        private.ask(folder / "gone.sock", "ready", 1)
 
 
 def test_names_of_sockets() -> None:
