@@ -46,7 +46,7 @@ class Heard:
     body: bytes
 
     def __str__(self) -> str:
-        fields = "".join(f" {name}: {value}" for name, value in self.fields if value is not None)
+        fields = "".join(f" {name}: {value!r}" for name, value in self.fields if value is not None)
         cut = "…" if len(self.body) > SHOWN else ""
         return f"{self.status}{fields} {self.body[:SHOWN]!r}{cut}"
 

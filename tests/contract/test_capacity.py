@@ -191,8 +191,9 @@ def test_a_redirect_is_followed_as_for_a_forward(api: Client, msb: Upstream, sta
     assert [(seen.method, json.loads(seen.body)["vCPU"]) for seen in msb.seen] == [("POST", 1)] * 2
 
 
+@pytest.mark.parametrize("limit", ["total_timeout", "capacity_timeout"])
 def test_a_driver_that_hangs_delays_the_answer_once(
-    in_process_with: Callable[..., Client], msb: Upstream
+    in_process_with: Callable[..., Client], msb: Upstream, limit: str
 ) -> None:
     """The time limit is the whole question's: regions whose turn comes after it are left out unasked."""
     over = threading.Event()
@@ -203,7 +204,7 @@ def test_a_driver_that_hangs_delays_the_answer_once(
             wire.send(b" ")
 
     msb.reply = by_region({"r1": drip})
-    api = in_process_with(total_timeout="0.5", capacity_parallel="1")
+    api = in_process_with(capacity_parallel="1", **{limit: "0.5"})
     try:
         assert ask(api, V0, {"VIMs": NAMES}) == {"VIMs": ["owner_r0"]}
     finally:
@@ -223,10 +224,13 @@ def test_what_is_missing_is_zero(api: Client, msb: Upstream) -> None:
     assert json.loads(msb.only().body) == {"vCPU": 0, "Memory": None, "Storage": 0}
 
 
-def test_order_and_doubles_are_kept(api: Client, msb: Upstream) -> None:
+def test_order_and_doubles_are_kept(api: Client, aai: Upstream, msb: Upstream) -> None:
     names = ["owner_r3", "owner_r1", "owner_r3", "owner_r9", "owner_r0", "owner_r1"] * 10
     assert ask(api, V0, {"VIMs": names}) == {"VIMs": names}
-    assert len(msb.seen) == 60
+    assert len(msb.seen) == len(aai.seen) == 4, "each region is asked once"
+    vims = [entry("r3", a=1), entry("r1"), entry("r3", a=2), entry("r3", a=1)]
+    assert ask(api, V1, {"VIMs": vims}) == {"VIMs": [{**vim, "AZs": []} for vim in vims]}
+    assert len(msb.seen) == len(aai.seen) == 6
 
 
 @pytest.mark.parametrize(
@@ -240,7 +244,9 @@ def test_order_and_doubles_are_kept(api: Client, msb: Upstream) -> None:
         respond_json(True),
         respond(200, b'{"result": true'),
         respond(200, b"[" * 100_000),
-        respond(200, b" " * (1 << 20) + b'{"result": true}'),
+        respond(200, b" " * (1 << 16) + b'{"result": true}'),
+        respond(200, b'{"result": true, "AZs": [1e999]}'),
+        respond(200, b'{"result": true, "AZs": [NaN]}'),
         *(respond_json({"result": True}, status) for status in (201, 202, 203, 206, 302, 400, 404, 500)),
         respond(204),
         drop,
@@ -248,6 +254,8 @@ def test_order_and_doubles_are_kept(api: Client, msb: Upstream) -> None:
         raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n" + b'{"result": true}'),
         chunked(b'{"result": true}', end=False),
         raw(b"nonsense\r\n\r\n"),
+        respond(200, b'{"result": true}', ("Content-Encoding", ",".join(["gzip"] * 10_000))),
+        respond(200, gzip.compress(b" " * (10 << 20) + b'{"result": true}'), ("Content-Encoding", "gzip")),
     ],
 )
 def test_whoever_fails_is_left_out(api: Client, msb: Upstream, reply: Reply) -> None:
@@ -287,6 +295,7 @@ def test_regions_that_cannot_be_asked_v1(api: Client, msb: Upstream, name: Any) 
         (b"{", "Expecting property name enclosed in double quotes: line 1 column 2 (char 1)"),
         (b"vCPU=1", "Expecting value: line 1 column 1 (char 0)"),
         (b'{"vCPU": NaN}', "NaN is no JSON value"),
+        (b'{"vCPU": -1e999}', "-1e999 is too large a number"),
         (b"[" * 100_000, "is nested too deeply"),
         (b"[]", "is not a JSON object"),
         (b'"VIMs"', "is not a JSON object"),
@@ -338,6 +347,37 @@ def test_a_body_of_limited_length(in_process_with: Callable[..., Client], msb: U
     expected = (413, JSON, '{"error":"Invalidate request body longer than 1000 bytes."}')
     assert text_of(api.request("POST", V0, {}, body.ljust(1001))) == expected
     assert text_of(api.request("POST", V0, {"Transfer-Encoding": "chunked"}, body.ljust(1001))) == expected
+
+
+@pytest.mark.parametrize("path", [V0, V1])
+def test_a_limited_number_of_vims(api: Client, aai: Upstream, msb: Upstream, path: str) -> None:
+    """The audit's request: 40,000 questions with credentials for one body that the client sends once."""
+    vim = "owner_r0" if path == V0 else entry("r0")
+    for number in (257, 10_000):
+        body = json.dumps({"VIMs": [vim] * number}).encode()
+        got = api.request("POST", path, {"X-Auth-Token": "t"}, body)
+        reason = "has more than 256 VIMs, which is the limit (MULTICLOUD_CAPACITY_VIMS)"
+        assert text_of(got) == (400, JSON, f'{{"error":"Invalidate request body {reason}."}}')
+    assert not aai.seen
+    assert not msb.seen
+    assert len(ask(api, path, {"VIMs": [vim] * 256})["VIMs"]) == 256
+    assert len(msb.seen) == 1
+
+
+def test_another_number_of_vims(in_process_with: Callable[..., Client]) -> None:
+    api = in_process_with(capacity_vims="2")
+    assert api.request("POST", V0, {}, b'{"VIMs": ["owner_r0", "owner_r1"]}').status == 200
+    assert api.request("POST", V0, {}, b'{"VIMs": ["owner_r0", "owner_r1", null]}').status == 400
+
+
+@pytest.mark.parametrize("name", ["vCPU", "Memory", "Storage"])
+def test_what_goes_to_each_region_is_short(api: Client, msb: Upstream, name: str) -> None:
+    wanted = {"vCPU": 1, "Memory": 1, "Storage": 1, "VIMs": ["owner_r0"]}
+    assert ask(api, V0, wanted | {name: "x" * 4000}) == {"VIMs": ["owner_r0"]}
+    got = api.request("POST", V0, {}, json.dumps(wanted | {name: "x" * 4096}).encode())
+    reason = "has vCPU, Memory, Storage of more than 4096 bytes"
+    assert text_of(got) == (400, JSON, f'{{"error":"Invalidate request body {reason}."}}')
+    assert len(msb.seen) == 1
 
 
 class Meeting:

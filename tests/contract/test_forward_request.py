@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
+from contract.stage import HTML, PASSWORD, PREFIX, Client, text_of
 from upstream.server import Upstream, respond
 
 V0, V1 = f"{PREFIX}/v0/owner_region", f"{PREFIX}/v1/owner/region"
@@ -35,7 +35,8 @@ DRIVER_V0, DRIVER_V1 = "/api/multicloud-pike/v0/owner_region", "/api/multicloud-
         "/a%20b+c",
         "/%E2%82%AC/%ff%fe",
         "/a%0Ab",
-        "/%2e%2e/./../x",
+        "/x/%2e%2e/./y/../z",
+        "/a%2F..%2fb",
         "/a;b=c,d@e:f!$&'()*+=",
         "/a//b///",
         "/%",
@@ -47,13 +48,67 @@ DRIVER_V0, DRIVER_V1 = "/api/multicloud-pike/v0/owner_region", "/api/multicloud-
         "/networks?x=a+b%20c&y[]=1",
         "/networks?a%3Db%26c=%23%3F%2F;d=e&&=",
         "/a;b/..;/c",
-        "/./%2e/..//../",
+        "/./a/b/%2e%2E/..//",
+        "/...",
+        "/..a/b../.a/a.",
+        "/%252e%252e/%252E./x",
+        "/networks?a=/../../../..",
     ],
 )
 @pytest.mark.parametrize(("base", "driver"), [(V0, DRIVER_V0), (V1, DRIVER_V1)], ids=["v0", "v1"])
 def test_target(api: Client, msb: Upstream, base: str, driver: str, rest: str) -> None:
     assert api.request("GET", base + rest).status == 200
     assert (msb.only().method, msb.only().target) == ("GET", driver + rest)
+
+
+LEAVES = "The path leaves its region by dot segments ('..'), plain or encoded: write it without them."
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "/..",
+        "/../",
+        "/../x",
+        "/%2e%2e/x",
+        "/%2E%2E/x",
+        "/.%2e/x",
+        "/%2E./x",
+        "/%2e%2e/./../x",
+        "/a/../../x",
+        "/./%2e/..//../",
+        "/a//../../x",
+        "/a///../../x",
+        "/..%2fx",
+        "/%2e%2e%2Fx",
+        "/a%2f..%2f..%2fx",
+        "/a%2fb/../../x",
+        "/..\\x",
+        "/..%5cx",
+        "/a%5C..%5c..%5Cx",
+        "/a\\b/../../x",
+        "/..;/x",
+        "/..;a=b/x",
+        "/..%3Ba/x",
+        "/%2e%2e;/x",
+        "/.;/..;/x",
+        "%2f..%2fx",
+        "/../region_owner/x",
+        "/../../v1/region/owner/x",
+        "/../../../multicloud-vio/v0/owner_region/x",
+        "/../../../../../../../aai/x",
+        "/../x?a=b",
+        "/identity/v3/../../../x",
+    ],
+)
+@pytest.mark.parametrize("base", [V0, V1], ids=["v0", "v1"])
+def test_dot_segments_stay_in_their_region(
+    api: Client, aai: Upstream, msb: Upstream, base: str, rest: str
+) -> None:
+    """Whatever MSB, a proxy before it or the driver makes of a path: it is one of the region whose driver is asked."""
+    assert text_of(api.request("GET", base + rest)) == (400, HTML, LEAVES)
+    assert not aai.seen
+    assert not msb.seen
 
 
 @pytest.mark.parametrize(
@@ -203,6 +258,21 @@ def test_header_fields(api: Client, msb: Upstream) -> None:
     for name, value in fields.items():
         assert seen.value(name) == value
     assert seen.value("Host") == f"127.0.0.1:{msb.port}"
+
+
+def test_credentials_stay_with_those_whom_they_are_for(api: Client, aai: Upstream, msb: Upstream) -> None:
+    """A client's with MSB, Mooring's own with A&AI, in whatever field they would come."""
+    secrets = {
+        name: f"secret-{name}" for name in ("X-Auth-Token", "X-Subject-Token", "Authorization", "Cookie")
+    }
+    assert api.request("POST", f"{V0}/networks", secrets, b"secret-body").status == 200
+    asked, sent = aai.only(), msb.only()
+    assert b"secret-" not in asked.head + asked.body
+    assert {sent.value(name) for name in secrets} == set(secrets.values())
+    own = asked.value("Authorization")
+    assert own is not None
+    assert own.split()[1].encode() not in sent.head + sent.body
+    assert PASSWORD.encode() not in sent.head + sent.body
 
 
 def test_nothing_is_added_but_the_request_id(api: Client, msb: Upstream) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 from collections.abc import Callable
 
 import pytest
 
 from contract.stage import HTML, PREFIX, Client, text_of
+from multicloud.core.upstream import UpstreamError
 from upstream.server import Reply, Upstream, chunked, drop, raw, respond
 from upstream.wire import Seen, Wire
 
@@ -128,6 +130,26 @@ def test_an_encoded_body_without_its_field_is_decoded(
         assert got.value("Content-Encoding") is None
 
 
+def test_a_chain_of_codings_is_not_undone(api: Client, msb: Upstream) -> None:
+    """A success goes on as it came; of any other answer too many codings are none."""
+    chain = ("Content-Encoding", ", ".join(["gzip"] * 4))
+    msb.reply = respond(200, b"as it came", chain)
+    got = api.request("GET", PATH)
+    assert (got.status, got.body, got.value("Content-Encoding")) == (200, b"as it came", chain[1])
+    msb.reply = respond(404, b"whatever", chain)
+    assert text_of(api.request("GET", PATH)) == failure("the answer's body has more than 3 content codings")
+
+
+def test_a_bomb_is_cut(in_process_with: Callable[..., Client], msb: Upstream) -> None:
+    """It passes as long as it is encoded, and is not unpacked without end: 100 KiB would be 100 MiB here."""
+    bomb = gzip.compress(bytes(100 << 20))
+    msb.reply = respond(200, bomb, ("Content-Encoding", "gzip"))
+    assert in_process_with().request("GET", PATH).body == bomb
+    msb.reply = respond(503, bomb, ("Content-Encoding", "gzip"))
+    with pytest.raises(UpstreamError, match="decodes to more than 64 MiB"):
+        in_process_with().request("GET", PATH)
+
+
 @pytest.mark.parametrize(
     "pieces", [(), (b"{}",), (b"a" * 1000, b"b"), (b"x" * 70_000,) * 30], ids=["empty", "one", "two", "many"]
 )
@@ -171,6 +193,26 @@ def test_an_answer_before_the_body_was_read(api: Client, msb: Upstream) -> None:
     msb.reply = refuse
     got = api.request("POST", PATH, {}, b"x" * 1000)
     assert (got.status, got.body) == (401, b"no")
+
+
+@pytest.mark.parametrize(
+    ("flood", "why"),
+    [
+        (b"HTTP/1.1 103 Early\r\n\r\n", "more than 32 interim answers came before the answer"),
+        (b"X-A: b\r\n", "the answer's head has more than 65536 bytes"),
+        (b"X", "the answer's head has more than 65536 bytes"),
+    ],
+    ids=["interim", "fields", "name"],
+)
+def test_a_flood_before_the_answer(api: Client, msb: Upstream, flood: bytes, why: str) -> None:
+    def reply(_seen: Seen, wire: Wire) -> None:
+        wire.send(b"HTTP/1.1 100 Continue\r\n")
+        with contextlib.suppress(OSError):  # it ends when nobody reads any longer
+            wire.send((b"\r\n" if flood.startswith(b"HTTP") else b"") + flood * (10_000_000 // len(flood)))
+        wire.close()
+
+    msb.reply = reply
+    assert text_of(api.request("GET", PATH)) == failure(why)
 
 
 def failure(why: str) -> tuple[int, str, str]:

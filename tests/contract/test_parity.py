@@ -261,7 +261,7 @@ def test_the_tool_finds_a_difference(urls: list[str]) -> None:
         other.close()
     assert done.returncode == 1
     assert f"GET {'/v0/vim_types'}" in done.stdout
-    assert f"  {urls[0]}\n    200 content-type: application/json" in done.stdout
+    assert f"  {urls[0]}\n    200 content-type: 'application/json" in done.stdout
     assert " differences\n" in done.stdout
 
 

@@ -21,6 +21,9 @@ from cryptography.x509.oid import NameOID
 
 from contract.stage import HTML, PASSWORD, PREFIX, Client, Stage, text_of
 from functional.support import DEADLINE, ROOT, until
+from functional.worker_certificates import Authority
+from multicloud.core.connections import _tls
+from support.tls import thief
 from upstream.server import Upstream, drop, region, region_reply, respond
 from upstream.wire import Seen, Wire
 from upstream.worker import Worker
@@ -143,6 +146,42 @@ def test_a_certificate_is_verified(in_process_with: Callable[..., Client], tls: 
     assert not tls.seen, "no request, and so no credentials, went to a stranger"
 
 
+IMPOSTORS = ["unknown authority", "wrong name", "expired", "old TLS"]
+
+
+@pytest.mark.parametrize("which", IMPOSTORS)
+@pytest.mark.parametrize("upstream", ["aai", "msb"])
+def test_an_impostor_gets_no_request(
+    in_process_with: Callable[..., Client], upstream: str, which: str, tmp_path: Path
+) -> None:
+    """By the name of an upstream, with another authority's certificate, another's, an old one, or by TLS 1.1."""
+    good, other = Authority(tmp_path, "good"), Authority(tmp_path, "other")
+    signs = other if which == "unknown authority" else good
+    name = "other.example.org" if which == "wrong name" else "localhost"
+    certificate = signs.sign("shown", name, expired=which == "expired")
+    with thief(certificate, old=which == "old TLS") as impostor:
+        url = f"https://localhost:{impostor.address[1]}"
+        given = {f"{upstream}_url": url, f"{upstream}_ca_file": str(good.path)}
+        assert in_process_with(**given).request("GET", PATH).status == (404 if upstream == "aai" else 500)
+        if which == "old TLS":
+            given = {f"{upstream}_url": url, f"{upstream}_tls_verify": "off"}
+            assert in_process_with(**given).request("GET", PATH).status == (404 if upstream == "aai" else 500)
+        assert impostor.connections > 0
+        assert impostor.received == []
+
+
+def test_the_right_one_gets_it(in_process_with: Callable[..., Client], tmp_path: Path) -> None:
+    good = Authority(tmp_path, "good")
+    with thief(good.sign("shown", "localhost")) as right:
+        url = f"https://localhost:{right.address[1]}"
+        assert in_process_with(msb_url=url, msb_ca_file=str(good.path)).request("GET", PATH).body == b"stolen"
+        assert len(right.received) == 1
+
+
+def test_tls_to_upstreams_begins_at_1_2() -> None:
+    assert {_tls(None, verify).minimum_version for verify in (True, False)} == {ssl.TLSVersion.TLSv1_2}
+
+
 def test_an_authority_can_be_named(
     api_with: Callable[..., Client], tls: Upstream, msb: Upstream, certificate: Path
 ) -> None:
@@ -202,13 +241,29 @@ def test_a_get_is_sent_once_more_over_tls(
 def test_a_redirect_leads_to_tls(
     in_process_with: Callable[..., Client], msb: Upstream, tls: Upstream, certificate: Path
 ) -> None:
+    """By MSB's authorities, which have to be named."""
     msb.reply = respond(308, b"", ("Location", f"{tls.url}/there?a=%2f"))
-    api = in_process_with(msb_ca_file=str(certificate))
-    got = api.request("PUT", PATH, {"Authorization": "Basic eA==", "Project": "p"}, b"content")
-    assert got.status == 200
+    api = in_process_with(msb_ca_file=str(certificate), redirect_origins=tls.url)
+    assert api.request("GET", PATH, {"Authorization": "Basic eA==", "Project": "p"}).status == 200
     seen = tls.only()
-    assert (seen.method, seen.target, seen.body) == ("PUT", "/there?a=%2f", b"content")
-    assert (seen.value("Authorization"), seen.value("Project")) == (None, "p")
+    assert (seen.method, seen.target) == ("GET", "/there?a=%2f")
+    assert (seen.value("Authorization"), seen.value("Project")) == (None, None)
+    got = in_process_with(redirect_origins=tls.url).request("GET", PATH)
+    assert got.status == 500
+    assert b"certificate verify failed" in got.body
+    assert len(tls.seen) == 1
+
+
+def test_a_redirect_leads_from_tls_to_none(
+    in_process_with: Callable[..., Client], msb: Upstream, tls: Upstream, certificate: Path
+) -> None:
+    tls.reply = respond(307, b"", ("Location", f"http://127.0.0.1:{tls.port}/there"))
+    got = in_process_with(msb_url=tls.url, msb_ca_file=str(certificate)).request(
+        "GET", PATH, {"X-Auth-Token": "t"}
+    )
+    assert got.status == 500
+    assert b"MULTICLOUD_REDIRECT_ORIGINS" in got.body
+    assert len(tls.seen) == 1
 
 
 def test_secrets_stay_secret(

@@ -1,12 +1,13 @@
-"""Redirects of MSB are followed, at most five times, and never take credentials to another host."""
+"""Redirects of MSB are followed, at most five times, to allowed origins alone; no credentials and no body leave theirs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client
+from contract.stage import HTML, PREFIX, Client, text_of
 from upstream.server import Reply, Upstream, chunked, respond
 from upstream.wire import Seen, Wire
 
@@ -174,17 +175,142 @@ def test_led_nowhere(api: Client, msb: Upstream, location: str | None) -> None:
     assert (got.status, got.body, got.value("Content-Type")) == (302, b"moved", HTML)
 
 
-@pytest.mark.parametrize("status", [302, 307])
-def test_credentials_stay_here(api: Client, msb: Upstream, elsewhere: Upstream, status: int) -> None:
-    msb.reply = redirect(status, f"{elsewhere.url}/there")
+REFUSED = (
+    500,
+    HTML,
+    "The driver's answer could not be had from MSB:"
+    " it redirects to an origin that MULTICLOUD_REDIRECT_ORIGINS does not name.",
+)
+SECRETS = {
+    "Authorization": "Basic eA==",
+    "Cookie": "a=1",
+    "X-Auth-Token": "t",
+    "X-Subject-Token": "s",
+    "X-Storage-Token": "of a cloud that nobody here knows",
+    "Project": "p",
+    "Tenant": "t",
+    "X-Forwarded-For": "10.0.0.1",
+    "Referer": "http://inside/",
+}
+KEYSTONE = b'{"auth": {"identity": {"password": {"user": {"password": "secret"}}}}}'
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "{url}/there",
+        "//{host}/there",
+        "HTTP://{host}/there",
+        "http://{msb}@{host}/there",
+        "http://{msb}:80@{host}/there",
+        "http://{host}?{msb}/there",
+        "http://{host}#@{msb}/there",
+        "\\t//{host}/there",
+        "https://{msb}/there",
+        "http://localhost:{port}/there",
+        "http://127.0.0.1./there",
+        "http://[::ffff:127.0.0.1]:{port}/there",
+        "http://127.0.0.1/there",
+    ],
+)
+@pytest.mark.parametrize(("status", "method"), [(300, "GET"), (302, "POST"), (303, "POST"), (307, "POST")])
+def test_no_other_origin(
+    api: Client, msb: Upstream, elsewhere: Upstream, status: int, method: str, location: str
+) -> None:
+    """An origin is scheme, host and port, as they are written; user information is none of them."""
+    place = location.format(url=elsewhere.url, host=elsewhere.url[7:], msb=msb.url[7:], port=msb.port)
+    msb.reply = redirect(status, place.replace("\\t", "\t"))
+    got = api.request(method, PATH, SECRETS, KEYSTONE if method == "POST" else None)
+    assert text_of(got) == REFUSED
+    assert len(msb.seen) == 1
+    assert not elsewhere.connections
+
+
+def test_another_port_of_the_same_host_is_another_origin(
+    in_process_with: Callable[..., Client], msb: Upstream
+) -> None:
+    msb.reply = redirect(302, f"http://127.0.0.1:{msb.port + 1 if msb.port < 65535 else 1024}/there")
+    assert text_of(in_process_with().request("GET", PATH, SECRETS)) == REFUSED
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_an_allowed_origin_gets_no_secrets(
+    in_process_with: Callable[..., Client], msb: Upstream, elsewhere: Upstream, status: int
+) -> None:
+    api = in_process_with(redirect_origins=f"https://images:8443, {elsewhere.url}/")
+    msb.reply = redirect(status, f"{elsewhere.url}/there?a=%2f")
     elsewhere.reply = respond(200, b"there")
-    fields = {"Authorization": "Basic eA==", "Cookie": "a=1", "X-Auth-Token": "t", "X-Kept": "1"}
-    got = api.request("GET", PATH, fields)
+    harmless = {"Accept": "*/*", "Range": "bytes=0-9", "User-Agent": "u", "X-TransactionId": "t-1"}
+    got = api.request("GET", PATH, SECRETS | harmless)
     assert (got.status, got.body) == (200, b"there")
-    assert msb.only().value("Authorization") == "Basic eA=="
+    for name, value in (SECRETS | harmless).items():
+        assert msb.only().value(name) == value
     seen = elsewhere.only()
-    assert (seen.value("Authorization"), seen.value("Cookie"), seen.value("X-Kept")) == (None, None, "1")
-    assert seen.value("Host") == elsewhere.url[7:]
+    assert seen.target == "/there?a=%2f"
+    assert {name.lower(): value for name, value in seen.fields} == {
+        "host": elsewhere.url[7:],
+        "accept": "*/*",
+        "range": "bytes=0-9",
+        "user-agent": "u",
+        "x-transactionid": "t-1",
+    }
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 307, 308])
+def test_an_allowed_origin_gets_no_body(
+    in_process_with: Callable[..., Client], msb: Upstream, elsewhere: Upstream, status: int, framing: str
+) -> None:
+    api = in_process_with(redirect_origins=elsewhere.url)
+    msb.reply = redirect(status, f"{elsewhere.url}/there")
+    fields = {"Transfer-Encoding": "chunked"} if framing == "chunked" else {}
+    got = api.request("POST", PATH, {**SECRETS, **fields, "Content-Type": "application/json"}, KEYSTONE)
+    assert msb.only().body == KEYSTONE
+    if status in (302, 303):
+        assert got.status == 200
+        seen = elsewhere.only()
+        assert (seen.method, seen.body) == ("GET", b"")
+        assert {name.lower() for name, _ in seen.fields} == {"host", "x-transactionid"}
+    else:
+        why = "it redirects a request with a body to another origin"
+        assert text_of(got) == (500, HTML, f"The driver's answer could not be had from MSB: {why}.")
+        assert not elsewhere.connections
+
+
+def test_what_was_left_behind_does_not_come_back(
+    in_process_with: Callable[..., Client], msb: Upstream, elsewhere: Upstream
+) -> None:
+    """The other origin may lead back to MSB, but not with the client's token: it would choose what is done with it."""
+    msb.reply = redirect(307, f"{elsewhere.url}/on")
+    elsewhere.reply = respond(307, b"", ("Location", f"{msb.url}/there"))
+    api = in_process_with(redirect_origins=elsewhere.url)
+    assert api.request("DELETE", PATH, SECRETS).body == b"there"
+    assert [seen.method for seen in (*msb.seen, *elsewhere.seen)] == ["DELETE"] * 3
+    assert {name.lower() for name, _ in msb.seen[1].fields} == {"host", "x-transactionid"}
+
+
+@pytest.mark.parametrize("port", ["", ":80", ":"])
+def test_a_default_port_is_one_with_none(
+    in_process_with: Callable[..., Client], port: str, msb: Upstream
+) -> None:
+    """Nothing listens there: that the redirect is followed shows in what fails."""
+    api = in_process_with(redirect_origins="http://127.0.0.1:80")
+    msb.reply = redirect(302, f"http://127.0.0.1{port}/there")
+    assert text_of(api.request("GET", PATH)) != REFUSED
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_no_question_of_ours_leaves_either(
+    in_process_with: Callable[..., Client], msb: Upstream, elsewhere: Upstream, allowed: bool
+) -> None:
+    api = in_process_with(**({"redirect_origins": elsewhere.url} if allowed else {}))
+    msb.reply = redirect(307, f"{elsewhere.url}/there")
+    elsewhere.reply = respond(200, b'{"result": true}')
+    body = json.dumps({"VIMs": ["owner_region"]}).encode()
+    got = api.request("POST", f"{PREFIX}/v0/check_vim_capacity", SECRETS, body)
+    assert (got.status, got.body) == (200, b'{"VIMs":[]}')
+    assert msb.only().value("X-Auth-Token") == "t"
+    assert not elsewhere.connections
 
 
 def test_a_long_body_is_not_sent_again(api: Client, msb: Upstream) -> None:

@@ -14,7 +14,7 @@ from multicloud.core import coding
 from multicloud.core.connections import Connection, Origin
 from multicloud.core.pools import MOST_ORIGINS, QUIET, Pools
 from multicloud.core.reply import parse
-from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
+from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeoutError
 
 
 @pytest.mark.parametrize(
@@ -113,6 +113,55 @@ def test_a_coding_that_is_broken(data: bytes) -> None:
         list(coding.decoded([data], "gzip"))
 
 
+def bomb(codings: int, size: int = 100 << 20) -> bytes:
+    """Return zeros that were encoded so often, each time at the best that gzip can do."""
+    packer = zlib.compressobj(9, wbits=31)
+    zeros = bytes(1 << 20)
+    data = b"".join(packer.compress(zeros) for _ in range(size >> 20)) + packer.flush()
+    for _ in range(codings - 1):
+        data = gzip.compress(data)
+    return data
+
+
+@pytest.mark.parametrize(
+    "encoding",
+    [
+        "gzip, gzip, gzip, gzip",
+        ",".join(["gzip"] * 10_000),
+        "deflate,gzip,x-gzip,deflate",
+        "gzip,,gzip,\t,gzip,gzip",
+    ],
+)
+def test_a_chain_of_codings_is_refused(encoding: str) -> None:
+    with pytest.raises(UpstreamError, match="more than 3 content codings"):
+        coding.decoded([], encoding)
+
+
+def test_codings_that_are_not_undone_may_be_many() -> None:
+    assert list(coding.decoded([b"x"], ",".join(["br"] * 10_000))) == [b"x"]
+
+
+@pytest.mark.parametrize("codings", [1, 2, 3])
+def test_a_bomb_ends_early(codings: int) -> None:
+    data = bomb(codings)
+    size = 0
+
+    def explode() -> None:
+        nonlocal size
+        for piece in coding.decoded([data], ", ".join(["gzip"] * codings)):
+            size += len(piece)
+
+    with pytest.raises(TooLongError, match="decodes to more than 64 MiB"):
+        explode()
+    assert size <= coding.MOST
+
+
+def test_members_without_content_come_to_an_end() -> None:
+    empty = gzip.compress(b"") * 1000
+    with pytest.raises(TooLongError):
+        list(coding.decoded([empty] * 1000, "gzip"))
+
+
 @pytest.fixture
 def ends() -> Iterator[tuple[Connection, socket.socket]]:
     """A connection that has begun an exchange, and the other side's socket."""
@@ -140,6 +189,8 @@ CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         (b"HTTP/1.1 204 No\r\nContent-Length: 2\r\n\r\n", b"", True),
         (b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}", b"{}", False),
         (CHUNKED + b"2\r\n{}\r\n1;x=y\r\n!\r\n0\r\nTrailer: t\r\n\r\n", b"{}!", True),
+        (CHUNKED + b"1\r\n!\r\n" * 10_000 + b"0\r\n\r\n", b"!" * 10_000, True),
+        (b"HTTP/1.1 103 Early\r\n\r\n" * 32 + b"HTTP/1.1 204 No\r\n\r\n", b"", True),
         (CHUNKED + b"2\r\n{}\r\n0\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", b"{}", False),
         (CHUNKED + b"0\r\n\r\nnonsense", b"", False),
     ],
@@ -161,6 +212,10 @@ def test_a_connection_that_may_be_used_again(
         b"x" * 10,
         CHUNKED + b"2\r\n{}\r\n0\r\nTrailer: " + b"x" * 200_000,
         CHUNKED + b"2;ext=" + b"x" * 200_000,
+        CHUNKED + (b"1;" + b"x" * 10_000 + b"\r\n!\r\n") * 20,
+        b"HTTP/1.1 103 Early\r\n\r\n" * 40,
+        b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\n" * 40 + b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 20_000,
         CHUNKED + b"zz\r\n",
         CHUNKED + b"-2\r\n{}\r\n0\r\n\r\n",
     ],

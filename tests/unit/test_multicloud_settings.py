@@ -17,7 +17,7 @@ from multicloud.core.settings import (
     WrongSettingsError,
     describe,
     load,
-    strangers,
+    unknown,
     variable,
 )
 
@@ -52,6 +52,7 @@ def test_values_are_read(tmp_path: Path) -> None:
             "MULTICLOUD_POOL_SIZE": "10",
             "MULTICLOUD_ALLOWED_HOSTS": "API.example.org, .example.net",
             "MULTICLOUD_REQUEST_LOG": "off",
+            "MULTICLOUD_REDIRECT_ORIGINS": "https://images:8443, http://[::1]/",
             "UNRELATED": "1",
         }
     )
@@ -63,6 +64,7 @@ def test_values_are_read(tmp_path: Path) -> None:
     )
     assert (settings.read_timeout, settings.pool_size) == (2.5, 10)
     assert settings.allowed_hosts == ("api.example.org", ".example.net")
+    assert settings.redirect_origins == ("https://images:8443", "http://[::1]")
 
 
 @pytest.mark.parametrize(
@@ -75,6 +77,18 @@ def test_values_are_read(tmp_path: Path) -> None:
         ("AAI_URL", "http://user:secret@aai/", "an http:// or https:// URL"),
         ("MSB_URL", "http://msb/?a=b", "an http:// or https:// URL"),
         ("MSB_URL", "http://msb/a b", "an http:// or https:// URL"),
+        *(
+            ("REDIRECT_ORIGINS", text, "for example https://images:8443")
+            for text in (
+                "*",
+                "images:8443",
+                "https://images/a",
+                "https://a@images",
+                "http://a,",
+                "http://a,ftp://b",
+            )
+        ),
+        ("CAPACITY_VIMS", "0", "from 1 to 100000"),
         ("AAI_SCHEMA", "v13/..", "letters, digits"),
         ("AAI_USER", "a:b", "without a colon"),
         ("AAI_CA_FILE", "ca.pem", "an absolute path"),
@@ -113,7 +127,7 @@ def test_slips_of_the_pen_are_told() -> None:
         "MULTICLOUD_MSB_URL": "z",
         "OTHER": "",
     }
-    assert strangers(environment) == [
+    assert unknown(environment) == [
         "MULTICLOUD_MSB_ULR is read by nobody; did you mean MULTICLOUD_MSB_URL?",
         "MULTICLOUD_QQQQQQQQQQQQQQQQ is read by nobody.",
     ]

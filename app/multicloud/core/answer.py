@@ -75,6 +75,10 @@ MULTIPART = json_answer({"error": "multipart API is not supported yet"}, 400)
 UNSUPPORTED_TYPE = text_answer(404, "Not support VIM type")
 INTERNAL = text_answer(500, "The request failed inside the service; its log says why.")
 UNSOUND_TARGET = text_answer(400, "The request target holds a control byte or a space: encode it by percent.")
+CLIENT_GONE = text_answer(400, "The client closed the connection before the answer.")
+LEAVES_REGION = text_answer(
+    400, "The path leaves its region by dot segments ('..'), plain or encoded: write it without them."
+)
 WRONG_HOST = text_answer(400, "The Host field names no host of this service.")
 
 
@@ -127,6 +131,11 @@ def msb_slow() -> Answer:
 def invalid_body(reason: object) -> Answer:
     """Return the answer to a body of check_vim_capacity that cannot be used."""
     return json_answer({"error": f"Invalidate request body {reason}."}, 400)
+
+
+def too_many_vims(limit: int, setting: str) -> Answer:
+    """Return the answer to a check_vim_capacity that names more than ``limit`` VIMs."""
+    return invalid_body(f"has more than {limit} VIMs, which is the limit ({setting})")
 
 
 def body_too_large(limit: int) -> Answer:

@@ -17,11 +17,14 @@ from multicloud.core.forward import Forwarder
 from multicloud.core.lookup import Lookup
 from multicloud.core.requestlog import record_of
 from multicloud.core.routes import PREFIX, Route
-from multicloud.core.settings import Settings, load, strangers
-from multicloud.core.target import below_prefix, is_sound, raw_target
+from multicloud.core.settings import Settings, load, unknown
+from multicloud.core.target import below_prefix, is_sound, leaves, raw_target
 from multicloud.core.upstream import UpstreamError
 
 Environ = dict[str, Any]
+
+CLIENT_GONE = "mooring.client_gone"
+"""Where a server may put a callable that tells whether the client has gone (docs/bring-your-own-app.md)."""
 
 log = logging.getLogger(__name__)
 
@@ -97,6 +100,8 @@ class Broker:
         rest = below_prefix(environ, PREFIX)
         if rest is None:
             return answer.NOT_FOUND
+        if leaves(rest, ["v0", vim_id] if vim_id is not None else ["v1", owner, region]):
+            return answer.LEAVES_REGION
         record = record_of(environ)
         driver = self._lookup.driver(owner, region, record.id, self._client.deadline())
         record.upstream = base = self._forwarder.base(driver)
@@ -109,26 +114,32 @@ class Broker:
             return answer.unreadable_body(error.status)
         if body is None:
             return answer.body_too_large(self.settings.capacity_body)
-        wanted, vims = capacity.parse(body, version)
+        wanted, vims = capacity.parse(body, version, self.settings.capacity_vims)
         record = record_of(environ)
-        onward = fields.of_question(environ)
+        onward = {"X-Transactionid": record.id, **fields.of_question(environ)}
         _, query = raw_target(environ)
+        gone = environ.get(CLIENT_GONE, _cannot_tell)
         # One for all regions, so that several drivers that hang delay the answer no longer than one.
-        deadline = self._client.deadline()
+        deadline = self._client.deadline(self.settings.capacity_timeout)
 
         def ask(owner: str, region: str, path: str, content: bytes) -> Any:
+            if gone():
+                return None
             try:
-                base = self._forwarder.base(self._lookup.driver(owner, region, record.id, deadline))
-                return self._forwarder.ask(f"{base}/{path}{query}", content, onward, record.id, deadline)
+                driver = self._lookup.driver(owner, region, record.id, deadline)
+                url = f"{self._forwarder.base(driver)}/{path}{query}"
+                return self._forwarder.ask(url, content, onward, deadline, gone)
             except (RefusedError, UpstreamError):
                 return None
             except Exception:
                 log.exception("a region could not be asked for its capacity")
                 return None
 
-        return answer.json_answer(
-            {"VIMs": capacity.with_room(vims, version, wanted, ask, self.settings.capacity_parallel)}
-        )
+        found = capacity.with_room(vims, version, wanted, ask, self.settings.capacity_parallel)
+        if gone():
+            record.error = "the client closed the connection before the answer"
+            return answer.CLIENT_GONE
+        return answer.json_answer({"VIMs": found})
 
     @cached_property
     def _swagger(self) -> Answer:
@@ -141,6 +152,10 @@ def split_id(vim_id: str) -> tuple[str, str]:
     if not owner or not region:
         raise RefusedError(answer.half_a_region(vim_id))
     return owner, region
+
+
+def _cannot_tell() -> bool:
+    return False
 
 
 def _is_multipart(environ: Environ) -> bool:
@@ -165,6 +180,6 @@ def broker() -> Broker:
 
     Raises multicloud.core.settings.WrongSettingsError; warns of variables that nothing reads.
     """
-    for stranger in strangers(os.environ):
-        log.warning("%s", stranger)
+    for sentence in unknown(os.environ):
+        log.warning("%s", sentence)
     return Broker(load(os.environ))

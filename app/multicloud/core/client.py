@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -74,9 +75,12 @@ class Client:
         self._settings = settings
         self._pools = Pools(settings.pool_size, settings.pool_idle)
 
-    def deadline(self) -> float:
-        """Return the moment (of time.monotonic) at which an exchange that begins now must have ended."""
-        return monotonic() + self._settings.total_timeout
+    def deadline(self, most: float = inf) -> float:
+        """Return the moment (of time.monotonic) at which an exchange that begins now must have ended.
+
+        It is at most ``most`` seconds away.
+        """
+        return monotonic() + min(most, self._settings.total_timeout)
 
     def send(self, service: Service, outgoing: Outgoing, deadline: float) -> Received:
         """Send one request and return the response with its body unread.

@@ -5,37 +5,57 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from multicloud.core.upstream import UpstreamError
+from multicloud.core.upstream import TooLongError, UpstreamError
 
 BLOCK = 65536
 """Most bytes that a piece has after decoding, however well it was compressed."""
+
+MOST = 64 << 20
+"""Bytes that a body may have after each of its codings: a kilobyte can decode to a gigabyte."""
+
+MOST_CODINGS = 3
+"""Codings of one body. Servers apply one, and a proxy before them maybe another."""
+
+MEMBER = 1024
+"""Bytes that a member of a gzip body counts at least: empty ones without end would decode to nothing at much expense."""
 
 _GZIP = 16 + zlib.MAX_WBITS
 _NAMES = frozenset({"gzip", "x-gzip", "deflate"})
 
 
 def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
-    """Return the pieces decoded; as they are where a coding is not known. Raises UpstreamError for broken data."""
-    codings = [coding.strip().lower() for coding in encoding.split(",")]
+    """Return the pieces decoded; as they are where a coding is not known.
+
+    Raises UpstreamError for too many codings and, as the pieces are read, for broken data; TooLongError for what gets longer than
+    MOST.
+    """
+    codings = [coding for each in encoding.split(",") if (coding := each.strip().lower())]
     if not _NAMES.issuperset(codings):
         return iter(pieces)
+    if len(codings) > MOST_CODINGS:
+        raise UpstreamError(f"the answer's body has more than {MOST_CODINGS} content codings")
     for coding in reversed(codings):
         pieces = _inflated(pieces, coding)
     return iter(pieces)
 
 
 def _inflated(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
-    decoder, complete = None, False
+    decoder, complete, counted = None, False, 0
     for piece in pieces:
         data, more = piece, b""
         while data or len(more) == BLOCK:
-            decoder = decoder or _decoder(coding, data)
+            if decoder is None:
+                decoder = _decoder(coding, data)
+                counted += MEMBER
             try:
                 more = decoder.decompress(data, BLOCK)
             except zlib.error as error:
                 if complete:
                     return  # after a whole body: padding, not another member
                 raise UpstreamError("the answer's body is not encoded as it says") from error
+            counted += len(more)
+            if counted > MOST:
+                raise TooLongError(f"the answer's body decodes to more than {MOST >> 20} MiB")
             if more:
                 yield more
             data = decoder.unconsumed_tail

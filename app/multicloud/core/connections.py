@@ -32,6 +32,12 @@ BLOCK = 65536
 MOST_HEAD = 65536
 """Bytes of a response that may come before its body, and between two pieces of a chunked one."""
 
+MOST_INTERIM = 32
+"""Interim responses that may come before the one that counts."""
+
+OVERHEAD = 16
+"""Bytes around the chunks of a body for each byte in them; a chunk of one byte takes five."""
+
 NO_BODY = frozenset({204, 304})
 """The statuses of responses that have none (RFC 9112, section 6.3), as the responses to HEAD."""
 
@@ -49,6 +55,7 @@ class Origin(NamedTuple):
 @lru_cache(maxsize=8)
 def _tls(ca_file: str | None, verify: bool) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the host's configuration of OpenSSL says
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -79,7 +86,7 @@ class _Chunks:
         self.ended = False
         self.excess = False
         self._pieces: list[bytes] = []
-        self._between = 0
+        self._between = self._around = 0
         self._parser = httptools.HttpResponseParser(self)
         self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
 
@@ -102,10 +109,12 @@ class _Chunks:
             if not self.ended:
                 raise UpstreamError("the answer breaks HTTP (its chunks)") from error
             self.excess = True
-        self._between = 0 if self._pieces else self._between + len(data)
-        if self._between > MOST_HEAD:
+        body = b"".join(self._pieces)
+        self._between = 0 if body else self._between + len(data)
+        self._around += len(data) - len(body) * (OVERHEAD + 1)
+        if not self.ended and max(self._between, self._around) > MOST_HEAD:
             raise UpstreamError("the answer breaks HTTP (more around its chunks than in them)")
-        return b"".join(self._pieces)
+        return body
 
 
 class Connection:
@@ -162,8 +171,11 @@ class Connection:
 
         Raises UnansweredError if the connection ends before any byte of it.
         """
-        head = self._any_head()
+        head, interim = self._any_head(), 0
         while head.status < 200 and head.status != 101:
+            interim += 1
+            if interim > MOST_INTERIM:
+                raise UpstreamError(f"more than {MOST_INTERIM} interim answers came before the answer")
             head = self._any_head()
         if not 200 <= head.status <= 599:  # RFC 9110, section 15, knows no others
             raise UpstreamError(f"the status {head.status} is no answer")
@@ -227,7 +239,8 @@ class Connection:
     def _any_head(self) -> Head:
         self.ended = False
         arrived, self._arrived = self._arrived, b""
-        while (end := END.search(arrived)) is None:
+        looked = 0
+        while (end := END.search(arrived, looked)) is None:
             if len(arrived) > MOST_HEAD:
                 raise UpstreamError(f"the answer's head has more than {MOST_HEAD} bytes")
             if arrived and not arrived.startswith(b"HTTP/"[: len(arrived)]):
@@ -235,6 +248,7 @@ class Connection:
             data = self._receive()
             if not data:
                 raise UpstreamError(CUT_SHORT) if self._answered else UnansweredError(CUT_SHORT)
+            looked = max(0, len(arrived) - len(b"\r\n\r"))
             arrived += data
         self._arrived = arrived[end.end() :]
         return parse(arrived[: end.start()])

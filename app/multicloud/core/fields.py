@@ -72,6 +72,31 @@ def without_body(fields: Mapping[str, str]) -> dict[str, str]:
     }
 
 
+_HARMLESS = frozenset(
+    {
+        "Accept",
+        "Accept-Encoding",
+        "Accept-Language",
+        "Cache-Control",
+        "If-Match",
+        "If-Modified-Since",
+        "If-None-Match",
+        "If-Range",
+        "If-Unmodified-Since",
+        "Range",
+        "User-Agent",
+        "X-Request-Id",
+        "X-Transactionid",
+    }
+)
+"""Fields that say what is asked for, and nothing of who asks."""
+
+
+def without_secrets(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return the fields of a request without a body that may go to any origin."""
+    return {name: value for name, value in fields.items() if name in _HARMLESS}
+
+
 def of_response(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     """Return the driver's field lines that go on to the client: all but the framing and the hop-by-hop ones.
 

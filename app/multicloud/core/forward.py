@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from time import perf_counter
 from typing import Any
-from urllib.parse import urljoin, urlsplit
 
 from multicloud.core import answer, fields, shallow
 from multicloud.core.answer import Answer, RefusedError
 from multicloud.core.body import ClientGoneError, RequestBody
-from multicloud.core.client import Client, Outgoing, Service, origin
+from multicloud.core.client import Client, Outgoing, Service
 from multicloud.core.received import Received
+from multicloud.core.redirects import MOST, Redirects
 from multicloud.core.requestlog import Record
 from multicloud.core.settings import Settings
-from multicloud.core.target import visible
 from multicloud.core.upstream import UpstreamError, UpstreamTimeoutError
 
 PASSED_ON = frozenset({200, 201, 202, 204})
 """The statuses whose answers go on with all their fields."""
 
-MOST_REDIRECTS = 5
-REDIRECTS = frozenset({300, 301, 302, 303, 307, 308})
-BECOME_GET = frozenset({302, 303})
-
-MOST_TOLD = 1 << 20
-"""Bytes of a driver's answer to capacity_check that are read."""
+MOST_TOLD = 1 << 16
+"""Bytes of a driver's answer to capacity_check that are read. Parsed it can take twenty times as much memory, for each region."""
 
 KEPT_BODY = 65536
 """Bytes of a request body that are kept for a redirect that asks for the same body again."""
@@ -37,6 +32,7 @@ class Forwarder:
     def __init__(self, settings: Settings, client: Client) -> None:
         self._client = client
         self._service = Service.of(settings.msb_url, settings.msb_ca_file, verify=settings.msb_tls_verify)
+        self._redirects = Redirects(settings.msb_url, settings.redirect_origins)
 
     def base(self, driver: str) -> str:
         """Return the base URL of a driver: ``multicloud`` in the API's prefix is the driver's name there."""
@@ -64,47 +60,61 @@ class Forwarder:
             record.error = str(error)
             raise RefusedError(answer.msb_slow()) from error
         except UpstreamError as error:
-            record.error = str(error)
+            record.error = error.logged
             raise RefusedError(answer.msb_failed(error)) from error
 
     def ask(
-        self, url: str, content: bytes, onward: Mapping[str, str], request_id: str, deadline: float
+        self,
+        url: str,
+        content: bytes,
+        onward: Mapping[str, str],
+        deadline: float,
+        given_up: Callable[[], bool],
     ) -> Any:
         """Post JSON to a driver and return the JSON that it answers with 200, None for anything else.
 
-        ``onward`` holds the client's fields that go with it. Raises UpstreamError.
+        ``onward`` holds the client's fields that go with it. Nothing is sent once ``given_up`` says that nobody waits for the
+        answer. Raises UpstreamError.
         """
         named = {
-            "X-Transactionid": request_id,
             **onward,
             "Content-Type": answer.JSON,
             "Accept": answer.JSON,
             "Content-Length": str(len(content)),
         }
         first = Outgoing("POST", url, named, [content], lambda: content)
-        received = self._send(first, deadline)
+        received = self._send(first, deadline, given_up=given_up)
         if received.status != 200:
             received.discard()
             return None
-        received.decode()
         try:
+            received.decode()
             return shallow.loads(received.read_all(MOST_TOLD))
         except ValueError:
             return None
+        finally:
+            received.close()
 
-    def _send(self, outgoing: Outgoing, deadline: float, record: Record | None = None) -> Received:
+    def _send(
+        self,
+        outgoing: Outgoing,
+        deadline: float,
+        record: Record | None = None,
+        given_up: Callable[[], bool] | None = None,
+    ) -> Received:
         """Send the request and follow redirects; return the first response that is none, or one too many."""
-        for followed in range(MOST_REDIRECTS + 1):
+        for followed in range(MOST + 1):
+            if given_up is not None and given_up():
+                raise UpstreamError("nobody waits for the answer")
             began = perf_counter()
             received = self._client.send(self._service, outgoing, deadline)
             if record is not None:
                 record.upstream_ms = round((perf_counter() - began) * 1000, 3)
-            location = _location(received, outgoing.url)
-            if location is None or followed == MOST_REDIRECTS:
+            if followed == MOST:
                 break
             try:
-                onward = _redirected(outgoing, received.status, location)
-            except ClientGoneError:
+                onward = self._redirects.next(outgoing, received)
+            except BaseException:
                 received.close()
                 raise
             if onward is None:
@@ -117,57 +127,22 @@ class Forwarder:
         passed_on = received.status in PASSED_ON
         try:
             lines = fields.of_response(received.fields) if passed_on else []
+            if not passed_on:
+                lines.append(("Content-Type", answer.HTML))
+                received.decode()
+            whole = received.hold()
         except ValueError as error:
             received.close()
             raise UpstreamError(f"it holds {error}") from error
-        if not passed_on:
-            lines.append(("Content-Type", answer.HTML))
-            received.decode()
-        whole = received.hold()
+        except UpstreamError:
+            received.close()
+            raise
         length = received.length if whole is None or method == "HEAD" else len(whole)
         if length is not None and received.status not in (204, 304):
             lines.append(("Content-Length", str(length)))
         if whole is None:
             record.streamed = True
         return Answer(received.status, tuple(lines), _Body(received, record) if whole is None else whole)
-
-
-def _redirected(outgoing: Outgoing, status: int, location: str) -> Outgoing | None:
-    """Return the request to send to where a redirect leads.
-
-    None if it would need a body that is too long to be kept: the client gets to see the redirect then.
-    """
-    method, onward, body = outgoing.method, outgoing.fields, outgoing.body
-    if status in BECOME_GET:
-        method, body = ("HEAD" if method == "HEAD" else "GET"), None
-        onward = fields.without_body(onward)
-    elif body is not None:
-        again = outgoing.again()
-        if again is None:
-            return None
-        body = [again]
-    if origin(location) != origin(outgoing.url):
-        onward = {name: value for name, value in onward.items() if name not in ("Authorization", "Cookie")}
-    return Outgoing(method, location, onward, body, outgoing.again)
-
-
-def _location(received: Received, url: str) -> str | None:
-    """Return where a redirect leads; None if the response is no redirect that can be followed."""
-    if received.status not in REDIRECTS:
-        return None
-    location = next((value.strip() for name, value in received.fields if name.lower() == "location"), None)
-    if location is None:
-        return None
-    try:
-        said = urlsplit(location)
-        target = visible(urljoin(url, location)).partition("#")[0]
-        parts = urlsplit(target)
-        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    # http:path and ///path lack a host, which urljoin would guess.
-    hostless = bool(said.scheme or location.startswith("//")) and not said.netloc
-    return target if sound and not hostless else None
 
 
 class _Body:

@@ -34,11 +34,15 @@ class Received:
         return None if self._encoding else self._announced
 
     def decode(self) -> None:
-        """Undo the body's Content-Encoding as it is read, for a client that does not get to see that field."""
+        """Undo the body's Content-Encoding as it is read, for a client that does not get to see that field.
+
+        Raises UpstreamError if there are too many codings.
+        """
         values = [value for name, value in self.fields if name.lower() == "content-encoding"]
         if values:
-            self._encoding = ",".join(values)
-            self._body = decoded(self._body, self._encoding)
+            encoding = ",".join(values)
+            self._body = decoded(self._body, encoding)
+            self._encoding = encoding
 
     def __iter__(self) -> Iterator[bytes]:
         """Yield the body's pieces as they come. Raises UpstreamError and UpstreamTimeoutError."""
@@ -70,13 +74,14 @@ class Received:
 
     def read_all(self, most: int) -> bytes:
         """Return the whole body. Raises UpstreamError; TooLongError if it has more than ``most`` bytes."""
-        body = b""
+        pieces, size = [], 0
         for piece in self:
-            body += piece
-            if len(body) > most:
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
                 self.close()
                 raise TooLongError("the answer is too long")
-        return body
+        return b"".join(pieces)
 
     def discard(self) -> None:
         """Give the body up; a small one is read, so that the connection can be used again."""

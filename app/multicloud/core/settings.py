@@ -76,6 +76,20 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _origins(text: str) -> tuple[str, ...]:
+    problem = "origins (http:// or https://, host, port) separated by commas, for example https://images:8443"
+    origins = []
+    for part in text.split(","):
+        try:
+            url = _url(part.strip())
+        except ValueError as error:
+            raise ValueError(problem) from error
+        if urlsplit(url).path:
+            raise ValueError(problem)
+        origins.append(url)
+    return tuple(origins)
+
+
 def _segment(text: str) -> str:
     if not re.fullmatch(r"[0-9A-Za-z_-][0-9A-Za-z._-]*", text):
         raise ValueError("letters, digits, '_', '-' and '.', for example v13")
@@ -175,6 +189,11 @@ class Settings:
         _file, None, "authorities, PEM, that MSB's certificate is verified by (default: the system's)"
     )
     msb_tls_verify: bool = _setting(_switch, True, "whether MSB's certificate is verified")
+    redirect_origins: tuple[str, ...] = _setting(
+        _origins,
+        (),
+        "other origins than MSB's that redirects are followed to, without credentials and bodies; separated by commas",
+    )
     drivers: DriverTable = _setting(
         drivers.load,
         _DEFAULT_DRIVERS,
@@ -189,7 +208,7 @@ class Settings:
     total_timeout: float = _setting(
         _seconds(0.01),
         600.0,
-        "wait for a whole exchange with A&AI or MSB, bodies included, and for all regions of a check_vim_capacity",
+        "wait for a whole exchange with A&AI or MSB, bodies included",
         "seconds",
     )
 
@@ -205,6 +224,15 @@ class Settings:
     )
     capacity_parallel: int = _setting(
         _whole(1, 1000), 32, "regions that one check_vim_capacity asks at the same time", "regions"
+    )
+    capacity_timeout: float = _setting(
+        _seconds(0.01),
+        60.0,
+        "wait for all regions of a check_vim_capacity; those that have not answered by then are left out",
+        "seconds",
+    )
+    capacity_vims: int = _setting(
+        _whole(1, 100_000), 256, "most VIMs that one check_vim_capacity may name; more get 400", "VIMs"
     )
     capacity_body: int = _setting(
         _whole(256, 1 << 30),
@@ -260,7 +288,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)
 
 
-def strangers(environ: Mapping[str, str]) -> list[str]:
+def unknown(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each ``MULTICLOUD_`` variable that no setting reads: most likely a slip of the pen."""
     known = [variable(field.name) for field in TABLE]
     found = []
@@ -282,7 +310,7 @@ def _default(field: dataclasses.Field[Any]) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, tuple):
-        return ",".join(value)
+        return ",".join(value) or "-"
     if isinstance(value, float):
         return f"{value:g}"
     return str(value) if value and not isinstance(value, Secret) else "-"

@@ -1,11 +1,10 @@
-"""JSON from others, whose nesting ends far from Python's recursion limit."""
+"""JSON from others: its nesting ends far from Python's recursion limit, and each number in it is one that JSON can write."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 MOST_LEVELS = 500
 """Half of Python's usual recursion limit. Near that limit the garbage collector's work fails too, even for another request."""
@@ -13,12 +12,29 @@ MOST_LEVELS = 500
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 
 
-def loads(body: bytes, parse_constant: Callable[[str], Any] | None = None) -> Any:
-    """Return the value of the body, as ``json.loads`` does. Raises ValueError, also for more than MOST_LEVELS levels."""
+def loads(body: bytes) -> Any:
+    """Return the value of the body, as ``json.loads`` does.
+
+    Raises ValueError, also for more than MOST_LEVELS levels, and for numbers without end.
+    """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
     if text.count("[") + text.count("{") > MOST_LEVELS:  # two fast counts are all that a usual body costs
         _check_levels(text)
-    return json.loads(text, parse_constant=parse_constant)
+    return _DECODER.decode(text)
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number - number != 0:  # 1e999, which would be written as Infinity
+        raise ValueError(f"{text:.40} is too large a number")
+    return number
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON value")
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_no_number)
 
 
 def _check_levels(text: str) -> None:

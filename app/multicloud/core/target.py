@@ -6,11 +6,15 @@ own copy of the raw target is used where there is one: ``REQUEST_URI`` (mooring,
 
 Clients send UTF-8 in a target as it is, though it should be percent-encoded. It is encoded on its way upstream, byte by
 byte. Control bytes and spaces are refused: some servers let them through, and no request line can carry them.
+
+Dot segments go on as they came, too, unless they lead out of the region: its driver was looked up for that region, and
+what MSB or the driver makes of the path must stay with both.
 """
 
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import Any
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -20,6 +24,16 @@ _UNSAFE = re.compile(r"[^!-~]")
 _REFUSED = re.compile(r"[\x00-\x20\x7f]|[^\x00-\xff]")
 """What no target may hold as it is: control bytes, spaces, and what cannot be a byte (PEP 3333)."""
 _PATH_SAFE = "/~!$&'()*+,;=:@"
+_ENCODED_DOT = re.compile("%2e", re.IGNORECASE)
+_PARAMETERS = re.compile("(?:;|%3b).*", re.IGNORECASE | re.DOTALL)
+_MAYBE_SLASHES = ("%2f", r"\\", "%5c")
+"""What some servers take for a slash, and others for a character of a name."""
+_SPLITTERS = tuple(
+    re.compile("|".join(("/", *others)), re.IGNORECASE)
+    for count in range(len(_MAYBE_SLASHES) + 1)
+    for others in combinations(_MAYBE_SLASHES, count)
+)
+"""Each way to split a path into segments."""
 
 
 def is_sound(environ: dict[str, Any]) -> bool:
@@ -69,6 +83,30 @@ def below_prefix(environ: dict[str, Any], prefix: str) -> str | None:
     if unquote("/".join(segments[: count + 1])) != prefix or "%2f" in "/".join(segments[: count + 1]).lower():
         return None
     return "/" + segments[count + 1] + query
+
+
+def leaves(rest: str, region: list[str]) -> bool:
+    """Tell whether a path and query, as sent, lead out of the path's first segments, ``region``, by dot segments.
+
+    Servers read ``..%2f``, a backslash or ``..;a`` in several ways, and what comes after us is not known. So the path leads out
+    if it does so in any of them (RFC 3986, section 5.2.4; a parameter is dropped, an empty segment is none). What is
+    encoded twice is a name.
+    """
+    path = _ENCODED_DOT.sub(".", rest.partition("?")[0])
+    return ".." in path and any(_leads_out(splitter.split(path), region) for splitter in _SPLITTERS)
+
+
+def _leads_out(segments: list[str], region: list[str]) -> bool:
+    names: list[str] = []
+    for segment in segments:
+        name = _PARAMETERS.sub("", segment)
+        if name == "..":
+            if not names:
+                return True  # above the driver, whose name the client does not know
+            names.pop()
+        elif name not in ("", "."):
+            names.append(unquote(name))
+    return names[: len(region)] != region
 
 
 def visible(text: str) -> str:

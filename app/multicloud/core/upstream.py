@@ -7,7 +7,14 @@ import ssl
 
 
 class UpstreamError(Exception):
-    """A&AI or MSB refused, reset, cut short or broke HTTP; the text says which, in half a sentence."""
+    """A&AI or MSB refused, reset, cut short or broke HTTP; the text says which, in half a sentence.
+
+    Clients get to see the text; ``logged`` is for the log, where it may say more.
+    """
+
+    def __init__(self, text: str, *, logged: str = "") -> None:
+        super().__init__(text)
+        self.logged = logged or text
 
 
 class UpstreamTimeoutError(UpstreamError):
