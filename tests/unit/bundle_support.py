@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -71,6 +72,36 @@ def held(path: str) -> dict[str, zipfile.ZipFile]:
         members = [member for member in archive.getmembers() if member.name.endswith(".whl")]
         files = {member.name: archive.extractfile(member) for member in members}
         return {name: zipfile.ZipFile(BytesIO(file.read())) for name, file in files.items() if file}
+
+
+def wheel(folder: Path, name: str, *requires: str, **modules: str) -> tuple[Path, str]:
+    """Make a wheel of some modules, as an index has it; its path, and its line with a hash."""
+    return wheel_of_files(
+        folder, name, *requires, files={f"{module}.py": text for module, text in modules.items()}
+    )
+
+
+def wheel_of_files(
+    folder: Path, name: str, *requires: str, files: dict[str, str], version: str = "1.0"
+) -> tuple[Path, str]:
+    """Make a wheel of these files; as `wheel`."""
+    path = folder / f"{name}-{version}-py3-none-any.whl"
+    folder.mkdir(parents=True, exist_ok=True)
+    described = f"{name}-{version}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {
+        **files,
+        f"{described}/METADATA": metadata + "".join(f"Requires-Dist: {each}\n" for each in requires),
+        f"{described}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for file, text in files.items():
+            archive.writestr(zipfile.ZipInfo(file), text)  # of 1980, whenever it is made
+        archive.writestr(
+            zipfile.ZipInfo(f"{described}/RECORD"),
+            "".join(f"{file},,\n" for file in [*files, f"{described}/RECORD"]),
+        )
+    return path, f"{name}=={version} --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
 
 
 def git(folder: Path, *words: str) -> str:

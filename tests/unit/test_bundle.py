@@ -10,7 +10,7 @@ import pytest
 
 from bundle import listing
 from bundle.target import Target
-from unit.bundle_support import command, greeter, held, refused, run, write
+from unit.bundle_support import command, greeter, held, refused, run, wheel_of_files, write
 
 
 @pytest.fixture
@@ -39,6 +39,39 @@ def test_the_bundle_holds_wheel_and_hash_and_is_built_once(
         assert listing is not None
         assert b"greeter==1.0 --hash=sha256:" in listing.read()
     assert run(capsys, command(tmp_path / "cache", "--source", project)) == {**first, "built": False}
+
+
+def test_nothing_of_the_application_chooses_the_pip_that_installs_it(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Neither a pin nor a source: theirs are installed as any other package is."""
+    ours = tmp_path / "ours"
+    line = wheel_of_files(ours, "pip", files={"pip/__main__.py": "ours"}, version="26.3")[1]
+    installer = write(ours / "installer.txt", f"{line}\n")
+    theirs = wheel_of_files(tmp_path / "theirs", "pip", files={"pip/__main__.py": "theirs"}, version="26.3")
+    beside = wheel_of_files(tmp_path / "others", "a", files={"a.py": ""})
+    options = f"--no-index\n--find-links ../others\n--find-links {ours}\n"
+    lock = write(tmp_path / "lock/pip.txt", f"{options}pip @ file://{theirs[0]} {theirs[1].split()[1]}\n")
+    other = write(tmp_path / "lock/other.txt", f"{options}{beside[1]}\n")
+    given = [
+        ("--app-requirements", lock),
+        ("--app-requirements", other, "--source", theirs[0]),
+        ("--app-requirements", other),
+    ]
+    for more in given:
+        arguments = command(tmp_path / "cache", "--installer", installer, *more)
+        path = run(capsys, arguments)["path"]
+        wheels = {
+            name: archive.read("pip/__main__.py").decode()
+            for name, archive in held(path).items()
+            if "pip" in name
+        }
+        name = "pip-26.3-py3-none-any.whl"
+        assert wheels == {f"installer/{name}": "ours", **({name: "theirs"} if more != given[2] else {})}
+        with tarfile.open(path) as archive:
+            listing = archive.extractfile("requirements.txt")
+            assert listing is not None
+            assert (theirs[1].encode() in listing.read()) == (more != given[2])
 
 
 def test_the_id_follows_what_the_build_ships(

@@ -14,7 +14,7 @@ import pytest
 
 from bundle import history, installer, listing
 from bundle.target import glibc_here
-from unit.bundle_support import command, git, greeter, held, refused, run, write
+from unit.bundle_support import command, git, greeter, held, refused, run, wheel, write
 
 NATIVE = ["--machine", os.uname().machine, "--glibc", glibc_here()]
 
@@ -50,56 +50,6 @@ def sdist(folder: Path, name: str, setup: str, **files: str) -> tuple[Path, str]
     return archive.parent, f"{name}==1.0 --hash=sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}"
 
 
-def test_a_plugin_of_the_backend_is_locked_once_and_installed_by_hash(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    project = greeter(tmp_path / "greeter", requires='"hatchling", "hatch-requirements-txt"')
-    text = (
-        (project / "pyproject.toml")
-        .read_text()
-        .replace('version = "1.0"', 'version = "1.0"\ndynamic = ["dependencies"]')
-    )
-    write(
-        project / "pyproject.toml",
-        text + '[tool.hatch.metadata.hooks.requirements_txt]\nfiles = ["needs.txt"]\n',
-    )
-    write(project / "needs.txt", "django>=5\n")
-    told = run(capsys, command(cache, "--source", project))
-    (wheel,) = held(told["path"]).values()
-    assert b"Requires-Dist: django>=5" in wheel.read("greeter-1.0.dist-info/METADATA")
-    (record,) = (
-        each
-        for each in (cache / "build-requirements").iterdir()
-        if "hatch-requirements-txt" in each.read_text()
-    )
-    first, *lines = record.read_text().splitlines()
-    assert first == "# hatch-requirements-txt hatchling"
-    assert {line.split("==")[0] for line in lines} >= {"hatchling", "hatch-requirements-txt", "packaging"}
-    assert all("==" in line and " --hash=sha256:" in line for line in lines)
-
-    # The user's own file takes its place: what it lacks is named, what it has is used.
-    own = write(tmp_path / "build.txt", "\n".join(line for line in lines if "hatch-requirements" not in line))
-    arguments = command(cache, "--source", project, "--build-requirements", own)
-    assert (
-        f"app_build_requirements ({own}) has not all that builds app_source: {project}: hatch-requirements-txt"
-        in refused(capsys, arguments)
-    )
-    assert f"app_build_requirements: {tmp_path}/buld.txt does not exist" in refused(
-        capsys, command(cache, "--source", project, "--build-requirements", tmp_path / "buld.txt")
-    )
-    write(own, "\n".join(lines))
-    assert run(capsys, arguments)["id"] == told["id"]
-
-
-def test_a_build_requirement_that_does_not_exist_is_named(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    project = greeter(tmp_path / "greeter", requires='"hatchling==0.0.0.1"')
-    error = refused(capsys, command(cache, "--source", project))
-    assert f"what builds app_source: {project} cannot be had as wheels (hatchling==0.0.0.1)" in error
-    assert "app_build_requirements" in error
-
-
 def test_a_source_archive_is_built_by_its_hash(
     tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -116,6 +66,17 @@ def test_a_source_archive_is_built_by_its_hash(
     assert "does not have the hash that the requirements file names" in refused(
         capsys, command(cache, "--app-requirements", wrong)
     )
+
+
+def test_a_wheel_with_another_hash_is_not_taken(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, line = wheel(tmp_path / "wheels", "mooring_a", mooring_a="X = 1")
+    lock = write(tmp_path / "lock.txt", f"--no-index\n--find-links wheels\n{line}\n")
+    assert list(held(run(capsys, command(cache, "--app-requirements", lock))["path"])) == [path.name]
+    wheel(tmp_path / "wheels", "mooring_a", mooring_a="import evil")  # somebody has replaced it
+    error = refused(capsys, command(tmp_path / "new", "--app-requirements", lock))
+    assert "mooring_a==1.0 cannot be had" in error
 
 
 def test_compiled_code_is_built_for_a_target_like_the_controller_alone(

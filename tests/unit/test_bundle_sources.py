@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from bundle import listing, sources
+from bundle import history, listing, sources
 from bundle.errors import BundleError
 from unit.bundle_support import command, git, greeter, held, refused, run, write
 
@@ -103,6 +104,23 @@ def test_git_s_own_variables_and_owners_do_not_matter(
     index = (checkout / ".git/index").read_bytes()
     assert names(checkout / "site") == ["app.py", "kept.log"]
     assert (checkout / ".git/index").read_bytes() == index
+
+
+def test_no_program_of_a_checkout_s_own_is_run(checkout: Path, tmp_path: Path) -> None:
+    """Whoever can write to its .git would be the deployer: by a hook, or by a program that its configuration names."""
+    executed = tmp_path / "executed"
+    program = write(checkout / ".git/hooks/post-index-change", f"#!/bin/sh\necho $0 >> {executed}\n")
+    program.chmod(0o755)
+    git(checkout, "config", "core.fsmonitor", str(program))
+    assert names(checkout)
+    place = tmp_path / "place"
+    copied = write(place / "copy/kept", "").parent
+    environment = {**listing.git_environment(), **history.shown(checkout, place)}
+    # As a backend asks it for the version.
+    subprocess.run(["git", "status"], cwd=copied, env=environment, check=True, capture_output=True)
+    assert not executed.exists(), executed.read_text()
+    git(checkout, "status")
+    assert executed.exists(), "that is what the attack can do"
 
 
 def test_a_submodule_counts_and_an_empty_one_is_named(checkout: Path, tmp_path: Path) -> None:

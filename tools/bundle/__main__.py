@@ -2,8 +2,8 @@
 
 The inputs are looked at first, within a second. The bundle's id is the hash of what it installs (the contents of the
 sources' wheels, the requirements, Python, platform): the same inputs give the same id, and an existing bundle is not
-built again. Prints one JSON object: `{"id": …, "path": …, "built": bool}`. Exit 1 with one sentence on stderr when
-something cannot be built.
+built again. Prints one JSON object: `{"id": …, "path": …, "sha256": …, "sbom": …, "built": bool}`; `sha256` is the
+file's, and `sbom` the path of its bill of materials. Exit 1 with one sentence on stderr when something cannot be built.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ import argparse
 import hashlib
 import json
 import re
-import shlex
 import shutil
 import sys
 import tarfile
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
-from bundle import installer, sdists, sources
-from bundle.backends import Workshop, given
+from bundle import cache, installer, locks, sbom, sdists, sources
+from bundle.backends import Workshop
 from bundle.errors import BundleError
 from bundle.listing import keep
 from bundle.reading import Pin
 from bundle.requirements import Wanted, line, wanted
 from bundle.sources import Wheel
 from bundle.target import Target
+from mooring import texts
+from mooring.unpack import INSTALLER
 
 # pip's words for a package without a wheel for the target, or whose wheel has another hash than the source archive.
 NO_WHEEL = re.compile(
@@ -43,8 +45,11 @@ def build(options: argparse.Namespace) -> dict[str, object]:
     workshop = Workshop(options.cache, tuple(options.build_requirements))
     sources.describe(options.source)
     packages = wanted(options.requirements, options.app_requirements, target)
-    given(workshop.locked)
+    tools = installers(options.installer, packages, target)
+    if workshop.locked:
+        locks.lock_for(workshop.locked, None).read()
     check_named(options.source, packages)
+    cache.check(options.cache)
     wheels = [sources.wheel_of(path, target, workshop) for path in options.source]
     drop_named_twice(wheels, packages)
     inputs = {
@@ -53,22 +58,44 @@ def build(options: argparse.Namespace) -> dict[str, object]:
         "python": target.python,
         "platforms": target.platforms,
         "sources": [wheel.contents for wheel in wheels],
-        "only_packed": sorted(only_packed := brought(packages, options.requirements)),
+        "installer": tools.lines(),
     }
     identity = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:12]
     path = options.cache / f"{identity}.tar"
     built = not path.exists()
     if built:
-        pack(path, wheels, packages, target, workshop, only_packed)
-    return {"id": identity, "path": str(path.resolve()), "built": built}
+        fetched, beside = (fetch(each, target, workshop) for each in (packages, tools))
+        pack(path, [*fetched, *wheels], beside)
+    return {
+        "id": identity,
+        "path": str(path.resolve()),
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        "sbom": str(bill_of(path, wheels, packages, target).resolve()),
+        "built": built,
+    }
 
 
-def brought(packages: Wanted, own: Sequence[Path]) -> set[str]:
-    """Return what is packed to install the others and is not installed itself: pip, unless the application names it.
+def bill_of(path: Path, wheels: Sequence[Wheel], packages: Wanted, target: Target) -> Path:
+    """Write the bundle's bill of materials beside it. What it is for is the first source that is not Mooring's own."""
+    names = [str(parse_wheel_filename(wheel.path.name)[0]) for wheel in wheels]
+    application = next((name for name in names if name != "mooring"), "mooring" if "mooring" in names else "")
+    text = sbom.bill(sbom.parts(path, packages.pins), application, target)
+    # Named by the full version of Python too, which is in it: one bundle serves all patch releases.
+    written = path.with_name(f"{path.stem}-{target.python_full}.{sbom.NAME}")
+    if not written.exists() or written.read_text() != text:
+        with tempfile.TemporaryDirectory(dir=path.parent) as place:
+            Path(place, written.name).write_text(text)
+            Path(place, written.name).replace(written)
+    return written
 
-    It runs from its wheel. Installed, it would be most of the files of a small virtualenv, compiled at each first deploy.
+
+def installers(files: Sequence[Path], packages: Wanted, target: Target) -> Wanted:
+    """Return what is packed to install the packages, and is not installed itself: pip, which runs from its wheel.
+
+    Whoever deploys runs it on the target, root often. So nothing of the application chooses it: neither a pin, a hash
+    nor a source of the same name. It comes from the same indexes as the packages.
     """
-    return {name for name in ("pip",) if name in packages.pins and packages.pins[name].file in own}
+    return replace(wanted(files, [], target), index=packages.index)
 
 
 def check_named(given: Sequence[Path], packages: Wanted) -> None:
@@ -106,28 +133,21 @@ def drop_named_twice(wheels: Sequence[Wheel], packages: Wanted) -> None:
             )
 
 
-def pack(  # noqa: PLR0913, PLR0917 - what a bundle is made of
-    path: Path,
-    wheels: Sequence[Wheel],
-    packages: Wanted,
-    target: Target,
-    workshop: Workshop,
-    only_packed: set[str],
-) -> None:
-    """Pack the packages and the sources' wheels; the file appears complete or not at all.
+def pack(path: Path, installed: Sequence[Wheel], installer: Sequence[Wheel]) -> None:
+    """Pack the wheels that are to be installed, named by requirements.txt, and in a folder the wheels that install them.
 
-    Its requirements.txt names those that are to be installed: all but `only_packed`.
+    The file appears complete or not at all.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    fetched = fetch(packages, target, workshop)
-    installed = [wheel for wheel in [*fetched, *wheels] if wheel.name not in only_packed]
     with tempfile.TemporaryDirectory(dir=path.parent) as place:
         listing = Path(place, "requirements.txt")
         listing.write_text("\n".join(wheel.line for wheel in installed) + "\n")
         packed = Path(place, path.name)
         with tarfile.open(packed, "w") as archive:
-            for each in sorted([listing, *(wheel.path for wheel in [*fetched, *wheels])]):
+            for each in sorted([listing, *(wheel.path for wheel in installed)]):
                 archive.add(each, arcname=each.name)
+            for each in sorted(wheel.path for wheel in installer):
+                archive.add(each, arcname=f"{INSTALLER}/{each.name}")
         packed.replace(path)
 
 
@@ -174,14 +194,10 @@ def download(folder: Path, pins: Sequence[Pin], index: Sequence[str], target: Ta
     """Download the wheels of some packages, each by its hash. Raises BundleError."""
     if not pins:
         return
-    listing = folder.parent / "requirements.txt"
-    # The index options stand in the file: a URL may hold a password, or a variable that pip fills in (${TOKEN}).
-    listing.write_text("\n".join([shlex.join(index), *(line(pin) for pin in pins)]) + "\n")
-    words = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"]
-    words += ["--python-version", target.python, "--implementation", "cp", "--dest", str(folder)]
+    words = ["--python-version", target.python, "--implementation", "cp"]
     words += [word for tag in [*target.platforms, "any"] for word in ("--platform", tag)]
     failure = f"the locked packages cannot be had as wheels ({target.words})"
-    installer.run([*words, "--requirement", str(listing)], failure)
+    installer.download(folder, [line(pin) for pin in pins], index, words, failure)
 
 
 def a_path(text: str) -> Path:
@@ -195,8 +211,9 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     for option, words in (
         ("source", "a Python project's folder, a tree, or a wheel"),
         ("requirements", "a requirements file with hashes that every bundle of the kind has"),
+        ("installer", "one with the pip that installs on the target; nothing of the application changes it"),
         ("app-requirements", "one of the application, whose pins win within the tested range"),
-        ("build-requirements", "one with what builds the sources, in place of what the cache has recorded"),
+        ("build-requirements", "one with what builds the sources, in place of their own and of Mooring's"),
     ):
         parser.add_argument(f"--{option}", action="append", default=[], type=a_path, help=words)
     parser.add_argument("--python-version", required=True, help="the target's, as 3.11.2")
@@ -210,12 +227,15 @@ def main(arguments: list[str] | None = None) -> int:
     """Do what the command line says; the exit status."""
     options = parse(arguments)
     try:
-        answer = build(options)
+        with cache.private_umask():
+            answer = build(options)
     except BundleError as error:
-        sys.stderr.write(f"{error}\n")
+        texts.write_lines(sys.stderr, error)
         return 1
     except OSError as error:
-        sys.stderr.write(f"{error.filename}: {error.strerror} (the bundles are kept in {options.cache})\n")
+        texts.write_line(
+            sys.stderr, f"{error.filename}: {error.strerror} (the bundles are kept in {options.cache})"
+        )
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -1,38 +1,54 @@
-"""Build a project into a wheel with its own backend, in an environment that holds exactly that backend's packages.
+"""Build a project into a wheel with its own backend, in an environment that holds exactly what a lock names by hash.
 
-What a project's `[build-system] requires` asks for is resolved once by pip, written down with hashes in the cache
-(`<cache>/build-requirements/`), and from then on installed from there: the same requirements give the same tools.
-A file of the user's own (app_build_requirements) takes its place. A project that asks for hatchling alone is built
-by the controller's, which requirements/controller.txt locks.
+`locks` says which lock that is. A project that asks for hatchling alone, and has no lock of its own, is built by the
+controller's, which requirements/controller.txt locks.
+
+A backend is code of others that runs as the deployer. It finds a home folder of its own, pip without an index, and of
+the deployer's environment the variables of KEPT alone: no token, no key, no agent. It is no sandbox: files and network
+of the deployer are within its reach (docs/security.md).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
-import sys
 import tempfile
 import venv
 import warnings
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from importlib import metadata
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyproject_hooks
 from build import BuildBackendException, BuildException, ProjectBuilder, check_dependency
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 
 from bundle import installer
 from bundle.errors import BundleError
-from bundle.reading import Read, read, text_of
-from bundle.requirements import line
+from bundle.locks import SHIPPED, Lock, lock_for, packages
 
 CONTROLLER_HAS = {"hatchling"}
+# What a build finds of the deployer's environment: programs, language, compilers, and a version that he gives by hand.
+KEPT = """
+    PATH LANG LC_ALL LC_CTYPE TZ TMPDIR CC CXX CPP LD AR CFLAGS CPPFLAGS CXXFLAGS LDFLAGS PKG_CONFIG_PATH ARCHFLAGS
+    CARGO_HOME RUSTUP_HOME RUSTFLAGS PBR_VERSION
+""".split()  # noqa: SIM905 - a table
+KEPT_BEGIN = ("SETUPTOOLS_SCM_PRETEND_VERSION", "HATCH_BUILD_")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment of a build, whose home folder is `home`: pip and uv in it reach no index."""
+    kept = {name: value for name, value in os.environ.items() if name in KEPT or name.startswith(KEPT_BEGIN)}
+    closed = {
+        "PIP_NO_INDEX": "1",
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INPUT": "1",
+        "UV_OFFLINE": "1",
+        "UV_NO_CONFIG": "1",
+    }
+    return {**kept, **closed, "HOME": str(home), "SOURCE_DATE_EPOCH": installer.SOURCE_DATE_EPOCH}
 
 
 class Environment:
@@ -53,64 +69,136 @@ class Environment:
 
 @dataclass(frozen=True)
 class Workshop:
-    """Where wheels are built: the cache's folder, and the user's own files with build requirements, if any."""
+    """Where wheels are built: the cache's folder, and the inventory's own files with build requirements, if any."""
 
     cache: Path
     locked: tuple[Path, ...] = ()
 
-    @property
-    def locked_texts(self) -> list[str]:
-        """What the user's files say, to be hashed."""
-        return [text_of(path) for path in self.locked]
 
+@dataclass
+class Build:
+    """One build: its folder, the lock that holds for it, what else its environment has, and what its backend has said."""
 
-def build_wheel(
-    project: Path, folder: Path, workshop: Workshop, what: str, extra: Mapping[str, str] | None = None
-) -> Path:
-    """Build the project, in a folder of ours, into a wheel, and return the wheel's path.
+    place: Path
+    lock: Lock
+    cache: Path
+    what: str
+    extra: Mapping[str, str]
+    said: list[str] = field(default_factory=list)
 
-    `what` names the project in messages, `extra` is more of an environment. Raises BundleError with the end of what the
-    backend has said.
-    """
-    said: list[str] = []
-
-    def runner(
-        cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
+    def run(
+        self, cmd: Sequence[str], cwd: str | None = None, extra_environ: Mapping[str, str] | None = None
     ) -> None:
+        """Run a step of the backend (build's protocol `SubprocessRunner`)."""
+        home = self.place / "home"
+        home.mkdir(exist_ok=True)
         done = subprocess.run(
             cmd,
             cwd=cwd,
-            env={**installer.environment(), **(extra_environ or {}), **(extra or {})},
+            env={**environment(home), **(extra_environ or {}), **self.extra},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
             check=False,
         )
-        said.append(done.stdout)
+        self.said.append(done.stdout)
         done.check_returncode()
 
-    try:
-        with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a backend's own, which build repeats
-            needs = ProjectBuilder(project, runner=runner).build_system_requires
-            if _controller_has(needs) and not workshop.locked:
-                return Path(ProjectBuilder(project, runner=runner).build("wheel", folder))
-            environment = _environment(Path(place), needs, workshop, what)
-            builder = ProjectBuilder.from_isolated_env(environment, project, runner=runner)
-            # A backend may ask for more than pyproject.toml says (PEP 517, get_requires_for_build_wheel).
-            if more := builder.get_requires_for_build("wheel") - needs:
-                _fill(Path(place), {*needs, *more}, workshop, what)
-            return Path(builder.build("wheel", folder))
-    except (
-        BuildBackendException,
-        subprocess.CalledProcessError,
-        pyproject_hooks.BackendUnavailable,
-    ) as error:
-        reason, where = _told("".join(said), workshop.cache) if any(said) else (str(error), "")
-        raise BundleError(f"{what} does not build into a wheel: {reason}{where}") from error
-    except (BuildException, InvalidRequirement) as error:
-        raise BundleError(f"{what} does not build into a wheel: {error}") from error
+    def builder(self, project: Path) -> ProjectBuilder:
+        """Return what calls the backend, in an environment that holds all that it asks for. Raises BundleError."""
+        own = ProjectBuilder(project, runner=self.run)
+        needs = own.build_system_requires
+        # A backend may ask for more than pyproject.toml says (PEP 517, get_requires_for_build_wheel).
+        if (
+            _controller_has(needs)
+            and self.lock.files == (SHIPPED,)
+            and not own.get_requires_for_build("wheel")
+        ):
+            return own
+        isolated = self._isolated(project, needs)
+        if more := isolated.get_requires_for_build("wheel") - needs:
+            self._fill({*needs, *more})
+        return isolated
+
+    def asked_for(self, project: Path) -> set[str]:
+        """Return what pyproject.toml and the backend ask for; the lock must hold the former. Raises BundleError."""
+        needs = ProjectBuilder(project, runner=self.run).build_system_requires
+        return {*needs, *self._isolated(project, needs).get_requires_for_build("wheel")}
+
+    @property
+    def _environment(self) -> Path:
+        return self.place / "environment"
+
+    def _isolated(self, project: Path, needs: Collection[str]) -> ProjectBuilder:
+        venv.EnvBuilder(symlinks=True, with_pip=False).create(self._environment)
+        self._fill(needs)
+        scripts = self._environment / "bin"
+        return ProjectBuilder.from_isolated_env(
+            Environment(scripts / "python", scripts), project, runner=self.run
+        )
+
+    def _fill(self, needs: Collection[str]) -> None:
+        """Install the build requirements into the environment, each by its hash."""
+        lines = packages(needs, self.lock, self.cache, self.what)
+        if not lines:
+            return
+        listing = self._environment / "build-requirements.txt"
+        listing.write_text("\n".join(lines) + "\n")
+        words = [
+            "--python",
+            str(self._environment / "bin" / "python"),
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--no-index",
+        ]
+        installer.run(
+            [*words, "--require-hashes", "--only-binary=:all:", "--requirement", str(listing)],
+            f"what builds {self.what} cannot be installed ({', '.join(sorted(needs))})",
+        )
+
+
+def build_wheel(  # noqa: PLR0913, PLR0917 - what a build is made of
+    project: Path,
+    folder: Path,
+    workshop: Workshop,
+    what: str,
+    extra: Mapping[str, str] | None = None,
+    source: Path | None = None,
+) -> Path:
+    """Build the project, in a folder of ours, into a wheel, and return the wheel's path.
+
+    `what` names the project in messages, `extra` is more of an environment, `source` the folder that may have a lock.
+    Raises BundleError with the end of what the backend has said.
+    """
+    with begun(workshop, source, what, extra) as build:
+        return Path(build.builder(project).build("wheel", folder))
+
+
+@contextmanager
+def begun(
+    workshop: Workshop, source: Path | None, what: str, extra: Mapping[str, str] | None = None
+) -> Iterator[Build]:
+    """Give a place to build in; a failure of the backend becomes a BundleError that says its last line."""
+    lock = lock_for(workshop.locked, source)
+    with tempfile.TemporaryDirectory() as place, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a backend's own, which build repeats
+        build = Build(Path(place), lock, workshop.cache, what, extra or {})
+        try:
+            yield build
+        except (
+            BuildBackendException,
+            subprocess.CalledProcessError,
+            pyproject_hooks.BackendUnavailable,
+        ) as error:
+            reason, where = (
+                _told("".join(build.said), workshop.cache) if any(build.said) else (str(error), "")
+            )
+            raise BundleError(f"{what} does not build into a wheel: {reason}{where}") from error
+        except (BuildException, InvalidRequirement) as error:
+            raise BundleError(f"{what} does not build into a wheel: {error}") from error
 
 
 def _told(said: str, cache: Path) -> tuple[str, str]:
@@ -127,77 +215,3 @@ def _controller_has(needs: Collection[str]) -> bool:
         names = {Requirement(each).name for each in needs}
         return names <= CONTROLLER_HAS and not any(True for each in needs for _ in check_dependency(each))
     return False
-
-
-def _environment(place: Path, needs: Collection[str], workshop: Workshop, what: str) -> Environment:
-    venv.EnvBuilder(symlinks=True, with_pip=False).create(place)
-    _fill(place, needs, workshop, what)
-    return Environment(place / "bin" / "python", place / "bin")
-
-
-def _fill(place: Path, needs: Collection[str], workshop: Workshop, what: str) -> None:
-    """Install the build requirements into the environment, each by its hash."""
-    listing = place / "build-requirements.txt"
-    lines = given(workshop.locked) if workshop.locked else _recorded(needs, workshop.cache, what)
-    listing.write_text("\n".join(lines) + "\n")
-    words = ["--python", str(place / "bin" / "python"), "install", "--quiet", "--no-deps", "--require-hashes"]
-    installer.run(
-        [*words, "--only-binary=:all:", "--requirement", str(listing)],
-        f"what builds {what} cannot be installed ({', '.join(sorted(needs))})",
-    )
-    if not workshop.locked:
-        return
-    if names := _missing(needs, place):
-        raise BundleError(
-            f"app_build_requirements ({', '.join(map(str, workshop.locked))}) has not all that builds {what}: {', '.join(names)}"
-        )
-
-
-def _missing(needs: Collection[str], place: Path) -> list[str]:
-    """Return the requirements that the environment does not meet, by its own packages alone."""
-    site = str(next((place / "lib").glob("python*/site-packages")))
-    has = {canonicalize_name(each.name): each.version for each in metadata.distributions(path=[site])}
-    missing = []
-    for each in map(Requirement, needs):
-        if each.marker is None or each.marker.evaluate():
-            version = has.get(canonicalize_name(each.name))
-            if version is None or not each.specifier.contains(version, prereleases=True):
-                missing.append(str(each))
-    return missing
-
-
-def given(locked: Sequence[Path]) -> list[str]:
-    """Read the user's own files with build requirements, for the controller's Python. Raises BundleError."""
-    found = Read(variable="app_build_requirements")
-    for path in locked:
-        read(path, found)
-    return [
-        line(pin) for pin in found.pins if pin.requirement.marker is None or pin.requirement.marker.evaluate()
-    ]
-
-
-def _recorded(needs: Collection[str], cache: Path, what: str) -> list[str]:
-    """Return the locked build requirements: as written down, or resolved now and written down."""
-    key = json.dumps([sorted(needs), sys.version_info[:2], os.uname().machine])
-    record = cache / "build-requirements" / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.txt"
-    if not record.exists():
-        lines = _resolved(needs, what)
-        record.parent.mkdir(parents=True, exist_ok=True)
-        written = record.with_suffix(f".{os.getpid()}")
-        written.write_text(f"# {' '.join(sorted(needs))}\n" + "\n".join(lines) + "\n")
-        written.replace(record)
-    return [each for each in record.read_text().splitlines() if not each.startswith("#")]
-
-
-def _resolved(needs: Collection[str], what: str) -> list[str]:
-    words = ["install", "--dry-run", "--ignore-installed", "--quiet", "--only-binary=:all:", "--report", "-"]
-    failure = (
-        f"what builds {what} cannot be had as wheels ({', '.join(sorted(needs))}); with a file of your own, "
-        "app_build_requirements, other versions can be named"
-    )
-    report = json.loads(installer.run([*words, *sorted(needs)], failure))
-    return [
-        f"{each['metadata']['name']}=={each['metadata']['version']} "
-        f"--hash=sha256:{each['download_info']['archive_info']['hashes']['sha256']}"
-        for each in report["install"]
-    ]

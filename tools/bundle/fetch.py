@@ -12,6 +12,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from pip._internal.models.link import Link
 from pip._internal.utils.hashes import Hashes
 from pip._vendor.packaging.specifiers import SpecifierSet
 from pip._vendor.requests.exceptions import RequestException
+
+MOST_BYTES = 1024**3
+CHUNK = 256 * 1024
 
 
 def main() -> int:
@@ -42,12 +46,17 @@ def main() -> int:
                     "the index has neither a wheel for the target nor a source archive with that hash\n"
                 )
                 return 1
-            answer = session.get(link.url_without_fragment, headers={"Accept-Encoding": "identity"})
+            answer = session.get(
+                link.url_without_fragment, headers={"Accept-Encoding": "identity"}, stream=True
+            )
             answer.raise_for_status()
+            content = _received(answer.iter_content(CHUNK))
     except (PipError, RequestException, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    content = answer.content
+    if len(content) > MOST_BYTES:
+        sys.stderr.write(f"{link.filename} is larger than {MOST_BYTES} bytes\n")
+        return 1
     if not any(
         hashlib.new(each.split(":")[0], content).hexdigest() == each.split(":")[1] for each in order["hashes"]
     ):
@@ -57,6 +66,16 @@ def main() -> int:
     path.write_bytes(content)
     sys.stdout.write(json.dumps(str(path)) + "\n")
     return 0
+
+
+def _received(pieces: Iterable[bytes]) -> bytes:
+    """Join what an index sends; no more is received than one piece above the limit."""
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > MOST_BYTES:
+            break
+    return bytes(content)
 
 
 def _filled_in(word: str) -> str:

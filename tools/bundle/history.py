@@ -70,7 +70,9 @@ def shown(source: Path, place: Path) -> dict[str, str]:
     if (git_dir / "index").is_file():
         shutil.copyfile(git_dir / "index", index)
     extra = {"GIT_INDEX_FILE": str(index), "GIT_OPTIONAL_LOCKS": "0"}
-    extra |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+    extra["GIT_CONFIG_COUNT"] = str(len(listing.SAFE))
+    for number, (name, value) in enumerate(listing.SAFE.items()):
+        extra |= {f"GIT_CONFIG_KEY_{number}": name, f"GIT_CONFIG_VALUE_{number}": value}
     # What the checkout has beside the source is not in the copy, and is no change of it.
     copied = place / "copy"
     environment = {**listing.git_environment(), **extra}

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import os
+import shlex
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +39,7 @@ class InstallerError(BundleError):
 
 @cache
 def environment() -> Mapping[str, str]:
-    """Return the environment of every pip and build backend: the user's own, his pip settings reduced to KEPT."""
+    """Return the environment of every pip: the user's own, his pip settings reduced to KEPT."""
     bare = {name: value for name, value in os.environ.items() if not _unwanted(name)}
     bare |= {"PIP_CONFIG_FILE": os.devnull, "SOURCE_DATE_EPOCH": SOURCE_DATE_EPOCH}
     return {**bare, **settings(), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
@@ -72,6 +74,29 @@ def run(words: Iterable[str], failure: str, folder: Path | None = None) -> str:
     if done.returncode:
         raise InstallerError(f"{failure}: {_end(done.stderr or done.stdout)}", done.stderr)
     return done.stdout
+
+
+def download(
+    folder: Path, lines: Sequence[str], index: Sequence[str], words: Sequence[str], failure: str
+) -> None:
+    """Download wheels into a folder, each line (`name==version --hash=…`) by its hash. Raises InstallerError.
+
+    `index`: options of pip that stand in the requirements file, `words`: more for its command line.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        listing = Path(place, "requirements.txt")
+        # The index options stand in the file: a URL may hold a password, or a variable that pip fills in (${TOKEN}).
+        listing.write_text("\n".join([*option_lines(index), *lines]) + "\n")
+        whole = ["download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:", *words]
+        run([*whole, "--dest", str(folder), "--requirement", str(listing)], failure)
+
+
+def option_lines(words: Sequence[str]) -> list[str]:
+    """Write options as lines of a requirements file, each on its own: of two --find-links in a line pip takes the first."""
+    starts = [number for number, word in enumerate(words) if word.startswith("--")]
+    return [
+        shlex.join(words[start:end]) for start, end in zip(starts, [*starts, len(words)][1:], strict=True)
+    ]
 
 
 def _unwanted(name: str) -> bool:

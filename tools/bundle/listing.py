@@ -27,8 +27,14 @@ LEFT_BEHIND = """
 """.split()  # noqa: SIM905 - a table
 # At the top of a project that is built: what earlier builds have left.
 BUILD_OUTPUT = ("build", "dist")
-# git as we ask it: a checkout that belongs to somebody else is read, and no program of its configuration is run.
-GIT = ["git", "-c", "safe.directory=*", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false"]
+# git as we ask it: a checkout that belongs to somebody else is read, and no hook or other program of it is run.
+SAFE = {"safe.directory": "*", "core.fsmonitor": "false", "core.hooksPath": os.devnull}
+GIT = [
+    "git",
+    *(word for name, value in SAFE.items() for word in ("-c", f"{name}={value}")),
+    "-c",
+    "core.quotePath=false",
+]
 
 
 @dataclass(frozen=True, order=True)

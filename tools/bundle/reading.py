@@ -60,6 +60,11 @@ class Pin:
     requirement: Requirement
     hashes: tuple[str, ...]
 
+    @property
+    def version(self) -> str:
+        """The version; of a line with a URL there is none to be asked for."""
+        return next(iter(self.requirement.specifier)).version
+
 
 def text_of(path: Path, variable: str = "app_requirements") -> str:
     """Read a text file in whatever encoding it says, or seems to have. Raises BundleError."""

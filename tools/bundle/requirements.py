@@ -52,9 +52,9 @@ def wanted(base: Iterable[Path], application: Iterable[Path], target: Target) ->
         read(path, runtime)
     for path in application:
         read(path, mine)
-    pins = _merged(mine.pins, target)
+    pins = merged(mine.pins, target)
     _check_constraints(mine.constraints, pins, target)
-    for name, pin in _merged(runtime.pins, target).items():
+    for name, pin in merged(runtime.pins, target).items():
         chosen = pins.setdefault(name, pin)
         if chosen is not pin and _version(chosen) != _version(pin):
             _check_range(chosen, pin)
@@ -66,7 +66,8 @@ def wanted(base: Iterable[Path], application: Iterable[Path], target: Target) ->
     )
 
 
-def _merged(pins: Iterable[Pin], target: Target) -> dict[str, Pin]:
+def merged(pins: Iterable[Pin], target: Target) -> dict[str, Pin]:
+    """Return the pins that hold on a target, by canonical name. Raises BundleError for two versions of one project."""
     kept: dict[str, Pin] = {}
     for pin in pins:
         marker = pin.requirement.marker
@@ -85,6 +86,14 @@ def _merged(pins: Iterable[Pin], target: Target) -> dict[str, Pin]:
     return kept
 
 
+def holds(requirement: Requirement, extras: Iterable[str], environment: dict[str, str]) -> bool:
+    """Tell whether a package asks for this in an environment, with any of these extras of the package; "": without one."""
+    marker = requirement.marker
+    if marker is None:
+        return "" in extras
+    return any(marker.evaluate({**environment, "extra": extra}) for extra in extras)
+
+
 def _version(pin: Pin) -> str:
     """Return `name==version` (or the URL), comparable."""
     requirement = pin.requirement
@@ -100,8 +109,7 @@ def _check_range(chosen: Pin, own: Pin) -> None:
             f"{chosen.file}: {_version(chosen)} contradicts {_version(own)}, which every worker needs ({own.file}): "
             f"pin {_version(own)}"
         )
-    version = next(iter(chosen.requirement.specifier)).version
-    if not tested.specifier.contains(version, prereleases=True):
+    if not tested.specifier.contains(chosen.version, prereleases=True):
         raise BundleError(
             f"{chosen.file}: {_version(chosen)} is outside of what the workers are tested with, {name}{tested.specifier} "
             f"({own.file.with_suffix('.in')}): pin a version within, for example {_version(own)}"
@@ -127,8 +135,7 @@ def _check_constraints(
             or (constraint.marker and not constraint.marker.evaluate(target.environment))
         ):
             continue
-        version = next(iter(pin.requirement.specifier)).version
-        if not constraint.specifier.contains(version, prereleases=True):
+        if not constraint.specifier.contains(pin.version, prereleases=True):
             raise BundleError(
                 f"{pin.file}: {_version(pin)} contradicts {constraint.name}{constraint.specifier} of {path}; "
                 "compile the file again"

@@ -11,15 +11,13 @@ import hashlib
 import json
 import subprocess
 import sys
-import tarfile
 import tempfile
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
-from bundle import installer
+from bundle import archives, installer, locks
 from bundle.backends import Workshop, build_wheel
 from bundle.errors import BundleError
 from bundle.listing import keep
@@ -34,7 +32,9 @@ def wheel_of(pin: Pin, index: Sequence[str], target: Target, workshop: Workshop)
     """
     what = f"{pin.file}: {pin.requirement.name}"
     here = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    key = hashlib.sha256(json.dumps([here, pin.hashes, workshop.locked_texts]).encode()).hexdigest()
+    key = hashlib.sha256(
+        json.dumps([here, pin.hashes, locks.lock_for(workshop.locked, None).texts]).encode()
+    ).hexdigest()
     kept = workshop.cache / "sdists" / f"{canonicalize_name(pin.requirement.name)}-{key[:16]}"
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -76,17 +76,12 @@ def _unpacked(archive: Path, folder: Path, what: str) -> Path:
     """Unpack a source archive; the one folder in it is the project."""
     folder.mkdir()
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as zipped:
-                zipped.extractall(folder)  # noqa: S202 - by hash, and zipfile keeps names within the folder
-        else:
-            with tarfile.open(archive) as tarred:
-                # Python before 3.11.4 has no filters. Building runs the archive's own code in any case.
-                if hasattr(tarfile, "data_filter"):
-                    tarred.extractall(folder, filter="data")
-                else:
-                    tarred.extractall(folder)  # noqa: S202 - by hash
+        archives.unpack(archive, folder)
         (project,) = folder.iterdir()
-    except (OSError, ValueError, tarfile.TarError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError) as error:
         raise BundleError(f"{what}: {archive.name} is no source archive of one project ({error})") from error
+    if project.is_symlink() or not project.is_dir():
+        raise BundleError(
+            f"{what}: {archive.name} is no source archive of one project ({project.name} is no folder)"
+        )
     return project

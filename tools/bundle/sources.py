@@ -8,7 +8,6 @@ setuptools' defaults build ([project] with src/ or [tool.setuptools]). Everythin
 from __future__ import annotations
 
 import csv
-import email
 import hashlib
 import io
 import os
@@ -22,7 +21,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel_filename
 
-from bundle import entries, history, listing, tree
+from bundle import archives, entries, history, listing, locks, tree, wheels
 from bundle.backends import Workshop, build_wheel
 from bundle.errors import BundleError, nearest
 from bundle.history import pyproject
@@ -37,11 +36,6 @@ class Wheel:
 
     path: Path
     contents: str
-
-    @property
-    def name(self) -> str:
-        """The canonical name of what it installs."""
-        return str(parse_wheel_filename(self.path.name)[0])
 
     @property
     def line(self) -> str:
@@ -122,7 +116,7 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
                 else:
                     extra = history.shown(source, Path(place)) if history.needed(source) else {}
                     copy = copy_of(source, Path(place))
-                    build_wheel(copy, built, workshop, f"app_source: {source}", extra)
+                    build_wheel(copy, built, workshop, f"app_source: {source}", extra, source.resolve())
                 listing.keep(built, kept)
     (wheel,) = kept.glob("*.whl")
     _check_python(wheel, source, target)
@@ -135,24 +129,11 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
 
 def _check_python(wheel: Path, source: Path, target: Target) -> None:
     """Refuse a wheel that does not want the target's Python: pip would, on the target."""
-    with zipfile.ZipFile(wheel) as archive:
-        wanted = email.message_from_bytes(archive.read(f"{_described(archive, source)}/METADATA"))[
-            "Requires-Python"
-        ]
+    wanted = wheels.metadata(wheel, f"app_source: {source}")["Requires-Python"]
     if wanted and not SpecifierSet(wanted).contains(target.python_full, prereleases=True):
         raise BundleError(
             f"app_source: {source} wants Python {wanted}, and the target's is {target.python_full}: name another by target_python"
         )
-
-
-def _described(archive: zipfile.ZipFile, source: Path) -> str:
-    """Return the folder of a wheel that describes it."""
-    names = archive.namelist()
-    for name in names:
-        folder, _, file = name.partition("/")
-        if folder.endswith(".dist-info") and file == "RECORD" and f"{folder}/METADATA" in names:
-            return folder
-    raise BundleError(f"app_source: {source} is a damaged wheel: build it again")
 
 
 def copy_of(source: Path, place: Path) -> Path:
@@ -169,10 +150,13 @@ def _import_root(source: Path) -> str:
 def _contents(wheel: Path) -> str:
     """Hash what a wheel installs, without the words of the tool that has built it, and without its description."""
     with zipfile.ZipFile(wheel) as archive:
-        folder = _described(archive, wheel)
+        folder = wheels.described(archive, f"app_source: {wheel}")
         record = f"{folder}/RECORD"
         left_out = {f"{folder}/{name}" for name in ("RECORD", "WHEEL", "METADATA")}
-        rows = csv.reader(io.StringIO(archive.read(record).decode()))
+        try:
+            rows = csv.reader(io.StringIO(archives.read_member(archive, record).decode()))
+        except archives.ArchiveError as error:
+            raise BundleError(f"app_source: {wheel} is a damaged wheel: build it again") from error
         modes = {info.filename: info.external_attr >> 16 & 0o100 for info in archive.infolist()}
         held = sorted(
             (row[0], row[1], modes.get(row[0], 0)) for row in rows if row and row[0] not in left_out
@@ -185,7 +169,7 @@ def _contents(wheel: Path) -> str:
 def _build_inputs(source: Path, workshop: Workshop) -> list[str]:
     """Return what decides about a built wheel beside its files."""
     here = f"{sys.version_info[:2]} {os.uname().machine}"
-    return [here, history.version(source), *workshop.locked_texts]
+    return [here, history.version(source), *locks.lock_for(workshop.locked, source.resolve()).texts]
 
 
 def describe(sources: list[Path]) -> list[dict[str, str]]:
