@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.deploy.conftest import REPOSITORY, play
-
-PLAYBOOK = """\
-- hosts: loadbalancer
-  gather_facts: false
-  connection: local
-  vars_files: [{wiring}]
-  tasks:
-    - ansible.builtin.import_role: {{name: site}}
-      tags: never
-    - ansible.builtin.import_role: {{name: loadbalancer}}
-      tags: never
-    - ansible.builtin.template: {{src: {template}, dest: {said}}}
-"""
+from functional.worker_certificates import Authority
+from tests.deploy.balancer import rendered
 
 INVENTORY = """\
 api: {hosts: {api1: {ansible_host: 10.0.0.1}, api2: {ansible_host: "fd00::2"}}}
@@ -33,14 +22,7 @@ def lines(folder: Path, group: str, **values: object) -> list[str]:
     (folder / "group_vars").mkdir()
     (folder / "hosts.yml").write_text(INVENTORY)
     (folder / f"group_vars/{group}.yml").write_text(yaml.safe_dump(values))
-    playbook, said = folder / "play.yml", folder / "haproxy.cfg"
-    wiring, template = (
-        REPOSITORY / "playbooks/vars/wiring.yml",
-        REPOSITORY / "templates/haproxy/haproxy.cfg.j2",
-    )
-    playbook.write_text(PLAYBOOK.format(wiring=wiring, said=said, template=template))
-    play(playbook, "-i", folder / "hosts.yml")
-    return [line.strip() for line in said.read_text().splitlines()]
+    return [line.strip() for line in rendered(folder).splitlines()]
 
 
 @pytest.mark.parametrize("group", ["api", "all"])
@@ -63,8 +45,26 @@ def test_it_is_told_what_the_inventory_says_of_the_api(group: str, tmp_path: Pat
     assert not [line for line in said if "ssl" in line]
 
 
-def test_workers_that_speak_tls_are_asked_by_tls(tmp_path: Path) -> None:
-    said = lines(tmp_path, "api", worker_settings={"MOORING_TLS_CERT": "/etc/ssl/api.pem"}, port=9200)
+TLS = {"worker_settings": {"MOORING_TLS_CERT": "/etc/ssl/api.pem"}, "port": 9200}
+
+
+def test_workers_that_speak_tls_are_verified(tmp_path: Path) -> None:
+    authority = Authority(tmp_path, "ca").path
+    certificate = authority.read_text()
+    authority.write_text(f"# Autorit\u00e9\n{certificate}-----BEGIN PRIVATE KEY-----\n")  # a key stays here
+    name = "{{ 'api.example.org' if inventory_hostname == 'api2' else '' }}"
+    said = lines(tmp_path, "api", **TLS, workers_ca=str(authority), workers_tls_name=name)
     (defaults,) = [line for line in said if line.startswith("default-server check ")]
-    assert defaults.endswith(" ssl verify none")
+    digest = hashlib.sha256(certificate.strip().encode()).hexdigest()[:12]
+    assert defaults.endswith(
+        f" ssl ssl-min-ver TLSv1.2 verify required ca-file /etc/haproxy/multicloud-{digest}.ca.pem"
+    )
+    assert "server api1 10.0.0.1:9200 verifyhost api1" in said
+    assert "server api2 fd00::2:9200 verifyhost api.example.org" in said
+
+
+def test_not_to_verify_them_is_a_setting(tmp_path: Path) -> None:
+    said = lines(tmp_path, "api", **TLS, workers_tls_verify=False)
+    (defaults,) = [line for line in said if line.startswith("default-server check ")]
+    assert defaults.endswith(" ssl ssl-min-ver TLSv1.2 verify none")
     assert "server api1 10.0.0.1:9200" in said

@@ -21,22 +21,25 @@ class Authority:
 
     folder: Path
     name: str
+    expired: bool = False
 
     def __post_init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.name)])
-        made = self._builder(self._subject, self._key).add_extension(
+        made = self._builder(self._subject, self._key, expired=self.expired).add_extension(
             x509.BasicConstraints(ca=True, path_length=None), critical=True
         )
         self.path = self.folder / f"{self.name}.pem"
         self.path.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
 
-    def sign(self, name: str) -> tuple[Path, Path]:
-        """Return a certificate for 127.0.0.1 and its key, as files."""
+    def sign(self, name: str, *names: str, expired: bool = False) -> tuple[Path, Path]:
+        """Return a certificate for 127.0.0.1, and these DNS names, and its key, as files."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        alternative = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        made = self._builder(subject, key).add_extension(alternative, critical=False)
+        alternative = x509.SubjectAlternativeName(
+            [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, names)]
+        )
+        made = self._builder(subject, key, expired=expired).add_extension(alternative, critical=False)
         cert_path, key_path = self.folder / f"{name}.crt", self.folder / f"{name}.key"
         cert_path.write_bytes(_pem(made.sign(self._key, hashes.SHA256())))
         key_path.write_bytes(
@@ -48,7 +51,9 @@ class Authority:
         )
         return cert_path, key_path
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, expired: bool = False
+    ) -> x509.CertificateBuilder:
         now = datetime.datetime.now(datetime.UTC)
         return (
             x509.CertificateBuilder()
@@ -57,7 +62,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - YEAR)
-            .not_valid_after(now + YEAR)
+            .not_valid_after(now - YEAR / 12 if expired else now + YEAR)
         )
 
 
