@@ -1,24 +1,17 @@
-"""Hypothesis against the real worker: whatever comes, it answers by the book and lives.
-
-`HYPOTHESIS_PROFILE=fuzz` makes it long.
-"""
+"""Hypothesis against the real worker: whatever comes, it answers by the book and lives; see `support.fuzzing`."""
 
 from __future__ import annotations
 
-import itertools
-import os
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from functional.worker_support import GET, Client, Worker, worker
+from support.fuzzing import PLACES, PROFILE
+from support.fuzzing import pieces as cut
 from unit.http_cases import CASES, MAX_BODY
-
-settings.register_profile("default", max_examples=150, deadline=None, derandomize=True)
-settings.register_profile("fuzz", max_examples=50_000, deadline=None, suppress_health_check=list(HealthCheck))
-PROFILE = settings.get_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
 
 
 @pytest.fixture(scope="module")
@@ -61,13 +54,6 @@ def check(one: Worker, pieces: list[bytes]) -> list[tuple[int, bytes]]:
     return got
 
 
-def cut(data: bytes, places: list[int]) -> list[bytes]:
-    """Cut the data at these places (modulo its length)."""
-    ends = sorted({place % (len(data) + 1) for place in places} | {0, len(data)})
-    return [data[start:end] for start, end in itertools.pairwise(ends)]
-
-
-PLACES = st.lists(st.integers(0, 10_000), max_size=5)
 SMALL = [case for case in CASES if len(case.raw) < 3000]
 
 
