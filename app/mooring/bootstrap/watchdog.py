@@ -118,8 +118,10 @@ class Watchdog:
             say(f"{silent}, is {how}, and is killed")
             if self._settings.children == "end" and os.getpgid(pid) == pid:
                 os.killpg(pid, signal.SIGKILL)  # the question stands, so its group is its own still
-            signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             self.killed += 1
+            # The group's signal may have ended it already, and supervisord may have seen that
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(pidfd, signal.SIGKILL)
             await _ended(pidfd)
         self._grown_up.discard(pid)
 
