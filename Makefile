@@ -56,20 +56,24 @@ lint: venv ## Check style, types, walls, YAML and roles
 	@python tools/variables_doc.py --check
 
 .PHONY: test-python
-test-python: venv ## Run the unit, contract, functional, hosts and deploy tests
+test-python: venv ## Run the unit, contract, functional, hosts, deploy and (briefly) fuzz tests
 	@python -m pytest --ignore=tests/scenarios $(or $(ARGS),$(SIDE_BY_SIDE))
 
 .PHONY: fuzz
-fuzz: venv ## Fuzz the worker's connection loop for long (bounded by examples; hours)
-	@HYPOTHESIS_PROFILE=fuzz python -m pytest tests/functional/test_worker_fuzz.py $(ARGS)
+fuzz: venv ## Fuzz every parser of what others send, and the worker's connection loop (bounded by examples; hours)
+	@HYPOTHESIS_PROFILE=fuzz python -m pytest $(or $(ARGS),tests/fuzz tests/functional/test_worker_fuzz.py)
 
 .PHONY: test-load
 test-load: venv ## Prove under load that no operation fails a request, on both frameworks (minutes)
-	@python -m pytest tests/load $(ARGS)
+	@python -m pytest -o testpaths=tests/load $(ARGS)
 
 .PHONY: test-faults
 test-faults: venv ## Kill, stop, starve and interrupt under load (minutes; full disks need root, clocks libfaketime)
-	@python -m pytest tests/faults $(ARGS)
+	@python -m pytest -o testpaths=tests/faults $(ARGS)
+
+.PHONY: test-security
+test-security: venv ## Attack a deployment of root's from inside the application and from beside it (minutes; root)
+	@python -m pytest -o testpaths=tests/security $(ARGS)
 
 .PHONY: prove
 prove: venv ## Prove on what `make deploy` has deployed that no request fails; write build/prove
@@ -102,11 +106,11 @@ parity: venv ## Compare two servers of the API: make parity ARGS="http://one:900
 
 .PHONY: bench
 bench: venv ## Measure the worker against other servers (15 minutes; wrk and ab) and write docs/performance.md
-	@PYTHONPATH=tools python -m bench $(ARGS)
+	@PYTHONPATH=tools:app python -m bench $(ARGS)
 
 .PHONY: bench-quick
 bench-quick: venv ## Measure the targets alone (two minutes; wrk and ab); write build/bench/quick.md
-	@PYTHONPATH=tools python -m bench --quick $(ARGS)
+	@PYTHONPATH=tools:app python -m bench --quick $(ARGS)
 
 .PHONY: format
 format: venv ## Format the Python code
@@ -119,15 +123,28 @@ docs: venv ## Write docs/variables.md again from the tables of settings
 
 .PHONY: lock
 lock: venv ## Pin requirements/*.in to the newest versions, with hashes
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@for name in runtime multicloud supervisor supervisor-4.2.5 installer; do \
-	  uv pip compile --quiet --universal --upgrade --python-version 3.10 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
-	@uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	  --custom-compile-command 'make lock' --output-file requirements/controller.txt requirements/controller.in
-	@for name in bench bench-bjoern; do \
-	  uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
-	    --custom-compile-command 'make lock' --output-file requirements/$$name.txt requirements/$$name.in; done
+	@uv=$$(tools/extra_venv.sh lock)/uv; compile() { \
+	  local python=$$1; shift; \
+	  for name; do $$uv pip compile --quiet --universal --upgrade --python-version "$$python" --generate-hashes --no-emit-index-url \
+	    --no-emit-find-links --custom-compile-command 'make lock' --output-file "requirements/$$name.txt" "requirements/$$name.in"; done; }; \
+	  compile 3.10 runtime multicloud supervisor supervisor-4.2.5 installer && \
+	  compile 3.11 controller build lock audit bench bench-bjoern
+
+.PHONY: lock-build
+lock-build: venv ## Lock what builds your project, by hash: make lock-build ARGS=path/to/project
+	@PYTHONPATH=tools:app python -m bundle.write_lock --uv "$$(tools/extra_venv.sh lock)/uv" $(ARGS)
+
+.PHONY: sbom
+sbom: venv ## Write what a deploy would install as bills of materials (CycloneDX), into build/
+	@PYTHONPATH=tools:app python -m bundle.write_sbom $(ARGS)
+
+# A copy of OSV's advisories for PyPI (all.zip, or a folder of its files), and requirements files beside Mooring's own.
+ADVISORIES ?=
+REQUIREMENTS ?=
+
+.PHONY: audit
+audit: venv ## Look for known vulnerabilities in the locked packages by pip-audit (ADVISORIES=all.zip: offline)
+	@PYTHONPATH=tools:app python -m audit --advisories "$(ADVISORIES)" $(REQUIREMENTS) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the virtualenv, caches, built bundles and reports (not a deployment: make remove)

@@ -6,7 +6,7 @@ conf=$bin/../supervisord.conf
 
 for word; do
   case $word in
-    -c* | -s* | -h | --help | --configuration* | --serverurl*) exec "$bin/python" -m supervisor.supervisorctl "$@" ;;
+    -c* | -s* | -h | --help | --configuration* | --serverurl*) exec "$bin/python" -I -m supervisor.supervisorctl "$@" ;;
   esac
 done
 
@@ -16,9 +16,10 @@ if [ ! -r "$conf" ]; then
   exit 1
 fi
 socket=$(sed -n 's|^serverurl=unix://||p' "$conf")
-if [ ! -S "$socket" ]; then
+run=$(dirname "$socket")
+if [ ! -d "$run" ] || { [ -x "$run" ] && [ ! -S "$socket" ]; }; then # where we may not look, supervisorctl says so
   echo "supervisorctl: the supervisord of ${socket%/supervisor/run/*} does not run: there is no $socket." \
     "Deploy again: make deploy. $other" >&2
   exit 1
 fi
-exec "$bin/python" -m supervisor.supervisorctl -c "$conf" "$@"
+exec "$bin/python" -I -m supervisor.supervisorctl -c "$conf" "$@"

@@ -67,8 +67,8 @@ def code(value: object) -> str:
     return f"`{cell(value)}`" if told else ""
 
 
-def knobs() -> list[str]:
-    """List the inventory's knobs: name, default, meaning."""
+def inventory() -> list[str]:
+    """List the inventory's variables: name, default, meaning."""
     defaults = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
     specs = yaml.safe_load((REPOSITORY / "roles/site/meta/argument_specs.yml").read_text())
     options = specs["argument_specs"]["main"]["options"]
@@ -107,7 +107,7 @@ def page() -> str:
     """Compose the page."""
     parts = [
         HEAD,
-        "\n".join(knobs()),
+        "\n".join(inventory()),
         "\n",
         WORKER,
         "\n".join(worker_settings()),

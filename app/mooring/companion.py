@@ -16,7 +16,7 @@ import signal
 import sys
 from typing import Any
 
-from mooring import family, process, settings
+from mooring import family, process, settings, texts
 
 COMPANION = "MOORING_COMPANION"
 """The companion's name, in its environment and in that of all that it starts."""
@@ -25,7 +25,7 @@ COMPANION = "MOORING_COMPANION"
 def main() -> None:
     """Run the module that the command line names. Exits with EX_USAGE without one."""
     if len(sys.argv) < 2:
-        sys.stderr.write("usage: python -m mooring.companion MODULE [ARGUMENT …]\n")
+        texts.write_line(sys.stderr, "usage: python -m mooring.companion MODULE [ARGUMENT …]")
         raise SystemExit(settings.EX_USAGE)
     module = sys.argv[1]
     name = (os.environ.get(settings.variable("instance"), ""), f"companion {module}")
@@ -54,7 +54,7 @@ def _end_children(of: int, timeout: float) -> None:
     if os.getpid() == of:
         ended, killed = family.end_group(timeout)
         for one in [*ended, *killed]:
-            sys.stderr.write(f"mooring companion: {one} has been ended with it\n")
+            texts.write_line(sys.stderr, f"mooring companion: {one} has been ended with it")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """supervisord, from outside of its virtualenv: is it there, have it drop an instance, end it.
 
-Its virtualenv may be damaged while it runs on, so nothing here needs it: the standard library alone, and one file, which the
-playbooks run by the target's own Python (3.8 or newer). `--conf` says which supervisord is meant:
+Its virtualenv may be damaged while it runs on, so nothing here needs it: Python 3.8's standard library alone, and modules of
+ours that keep to it. The playbooks send this program with them, and run it by the target's own Python. supervisord runs as the
+service user: what it answers is checked before root believes it. `--conf` says which supervisord is meant:
 
-    python3 -I daemon.py --conf /var/lib/mooring/supervisor/supervisord.conf find --timeout 20
-    python3 -I daemon.py --conf … clear --instance multicloud --run-dir …/instances/multicloud/run --timeout 600
-    python3 -I daemon.py --conf … shutdown --timeout 600
+    python3 -I - --conf /var/lib/mooring/supervisor/supervisord.conf find --timeout 20
+    python3 -I - --conf … clear --instance multicloud --run-dir …/instances/multicloud/run --timeout 600
+    python3 -I - --conf … shutdown --timeout 600
 
 Prints one JSON object. Exit status 0: done; 1 with one sentence on stderr: it could not be done.
 """
@@ -15,18 +16,18 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
-import http.client
 import json
 import os
 import re
 import signal
-import socket
 import sys
 import time
 import xmlrpc.client
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from mooring import rpc, texts, untrusted
 
 CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
 POLL = 0.1  # seconds between two looks
@@ -55,9 +56,9 @@ class Daemon:
         end = time.monotonic() + timeout
         while True:
             try:
-                return int(self.call("supervisor.getPID"))
-            except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
-                why = error
+                return self._told()
+            except (OSError, xmlrpc.client.Error) as error:
+                why = getattr(error, "strerror", None) or error
             pid = self.process()
             if not pid:
                 return 0
@@ -68,31 +69,47 @@ class Daemon:
                 )
             time.sleep(POLL)
 
-    def process(self) -> int:
-        """Look for its process in /proc, by its command line (proc_pid_cmdline(5)); 0 for none.
+    def _told(self) -> int:
+        """Ask for its pid, which is that of a process of its own user, or no answer: this may be root, who sends it a signal."""
+        pid = self.call("supervisor.getPID")
+        if type(pid) is not int or not untrusted.runs_as(pid, {untrusted.user_of(self.socket)}):
+            raise untrusted.UntrustedError(
+                f"it says that it is process {pid!r:.40}, which is none of its user's"
+            )
+        return pid
 
-        One of another pid namespace is a container's, which may have the same paths. The path is compared as a whole:
-        that of /srv/mooring ends in that of /mooring.
+    def process(self) -> int:
+        """Look for its process in /proc, by its user and its command line (proc_pid_cmdline(5)); 0 for none.
+
+        Anybody can give a process of his own such a command line. One of another pid namespace is a container's, which may
+        have the same paths. The path is compared as a whole: that of /srv/mooring ends in that of /mooring.
         """
         ours, named = _pid_namespace("self"), {str(self.conf), f"--configuration={self.conf}"}
+        owners = self._owners()
         for entry in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it has ended since, or is not ours to look into
-                words = (entry / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-                is_supervisord = any(Path(word).name == "supervisord" for word in words)
-                if is_supervisord and not named.isdisjoint(words) and _pid_namespace(entry.name) == ours:
+                if not untrusted.runs_as(
+                    int(entry.name), owners
+                ):  # first: nothing is read of another user's memory
+                    continue
+                words = untrusted.words_of(entry, "cmdline").decode("utf-8", "replace").split("\0")
+                if named.isdisjoint(words) or _pid_namespace(entry.name) != ours:
+                    continue
+                if any(Path(word).name == "supervisord" for word in words):
                     return int(entry.name)
         return 0
 
+    def _owners(self) -> set[int]:
+        """Return whose process it can be: the service user's, who owns its folders; root's, as long as it starts; and ours."""
+        owners = {0, os.geteuid()}
+        for folder in {self.socket.parent, self.conf.parent / "run", self.conf.parent / "log"}:
+            with contextlib.suppress(OSError):
+                owners.add(folder.stat().st_uid)
+        return owners
+
     def call(self, method: str, *arguments: Any, timeout: float = CALL_TIMEOUT) -> Any:
         """Call an RPC method over the control socket."""
-        connection = http.client.HTTPConnection("localhost")
-        connection.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with contextlib.closing(connection):
-            connection.sock.settimeout(timeout)
-            connection.sock.connect(str(self.socket))
-            body = xmlrpc.client.dumps(arguments, method)
-            connection.request("POST", "/RPC2", body, {"Content-Type": "text/xml"})
-            return xmlrpc.client.loads(connection.getresponse().read())[0][0]
+        return texts.plain_value(rpc.call(self.socket, method, arguments, timeout))
 
     def clear(self, instance: str, timeout: float) -> list[str]:
         """Drain and remove the instance's processes and program files; a removed group's processes have `timeout` seconds.
@@ -104,15 +121,17 @@ class Daemon:
         running = self.find(CALL_TIMEOUT) != 0
         groups = {path.stem for path in files}
         if running:
-            groups |= {
-                process["group"]
-                for process in self.call("supervisor.getAllProcessInfo")
-                if own.fullmatch(process["group"])
-            }
+            told = self.call("supervisor.getAllProcessInfo")
+            names = (
+                [each.get("group") for each in told if isinstance(each, dict)]
+                if isinstance(told, list)
+                else []
+            )
+            groups |= {name for name in names if isinstance(name, str) and own.fullmatch(name)}
         for path in files:
             drop(path)
         if running:
-            with _passing(CANT_REREAD):  # a file of somebody else's that is wrong keeps nobody from a removal
+            with _passing(CANT_REREAD):  # a wrong file that is not ours prevents no removal
                 self.call("supervisor.reloadConfig")
             for group in sorted(groups):
                 with _passing(BAD_NAME):  # it was a file alone
@@ -121,16 +140,25 @@ class Daemon:
         return sorted(groups)
 
     def shutdown(self, timeout: float) -> int:
-        """End supervisord, which drains all that it runs; its pid, 0 when it did not run. One that does not answer too."""
-        try:
-            pid = self.find(0)
-        except DaemonError:
-            pid = self.process()
+        """End supervisord, which drains all that it runs; its pid, 0 when it did not run. One that does not answer too.
+
+        Which process that is, /proc tells and not the control socket: the socket's folder is the service user's, and whoever
+        answers there could name a process of root's. DaemonError.
+        """
+        pid = self.process()
         if not pid:
+            with _passing_silence():
+                told = self.call("supervisor.getPID")
+                raise DaemonError(
+                    f"What answers at {self.socket} is no supervisord of {self.conf} that runs here: it names process {told!r}."
+                    f" Nothing was ended. `fuser {self.socket}` tells which process it is: end that, and run this again"
+                )
             return 0
-        os.kill(pid, signal.SIGTERM)
-        with contextlib.suppress(OSError):  # one that was stopped takes its signal once it goes on
-            os.kill(pid, signal.SIGCONT)
+        # One that was stopped takes its signal once it goes on
+        if not untrusted.send_signals(pid, self._owners(), signal.SIGTERM, signal.SIGCONT) and _runs(pid):
+            raise DaemonError(
+                f"process {pid} is not supervisord of {self.conf} any more: run the same command again"
+            )
         end = time.monotonic() + timeout
         while _runs(pid):
             if time.monotonic() > end:
@@ -193,8 +221,7 @@ def _turn(run_dir: Path | None) -> Any:
 
 
 def _progress(line: str) -> None:
-    sys.stderr.write(f"{line}\n")
-    sys.stderr.flush()
+    texts.write_line(sys.stderr, line)
 
 
 def drop(path: Path) -> bool:
@@ -221,6 +248,12 @@ def _runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
         return False
+
+
+@contextlib.contextmanager
+def _passing_silence() -> Any:
+    with contextlib.suppress(OSError, xmlrpc.client.Error):
+        yield
 
 
 @contextlib.contextmanager
@@ -259,10 +292,11 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             answer = {"pid": daemon.shutdown(given.timeout)}
     except DaemonError as error:
-        sys.stderr.write(f"{error}\n")
+        texts.write_line(sys.stderr, error)
         return 1
-    except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
-        sys.stderr.write(f"supervisord of {given.conf} does not do it: {error}\n")
+    except (OSError, xmlrpc.client.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        texts.write_line(sys.stderr, f"supervisord of {given.conf} does not do it: {why}")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

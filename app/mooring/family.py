@@ -8,27 +8,21 @@ group, unless it leaves it on purpose (setsid, a daemon). The rule, MOORING_CHIL
   leader is killed, supervisord and the watchdog kill the group; and its successor ends what is left of it.
 - ``leave``: they live on.
 
-Every process of an instance, whoever started it, has MOORING_INSTANCE in its environment, by which
-
-    python -m mooring.family --instance NAME
-
+Every process of an instance, whoever started it, has MOORING_INSTANCE in its environment, by which `mooringctl leftovers`
 lists those that belong to no running worker, bootstrap or companion.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mooring import process, settings
+from mooring import texts, untrusted
 
 LOOK = 0.02
 """Seconds between two looks whether a process has ended."""
@@ -36,10 +30,11 @@ LOOK = 0.02
 
 @dataclass(frozen=True)
 class Relative:
-    """A process: its pid, its process group, and its command line for people."""
+    """A process: its pid, its process group, whose it is (a user's number), and its command line for people."""
 
     pid: int
     group: int
+    owner: int
     command: str
 
     def __str__(self) -> str:
@@ -68,20 +63,24 @@ def others() -> list[Relative]:
     return _members(os.getpid()) if os.getpgrp() == os.getpid() else []
 
 
-def orphans(title: str, mark: dict[str, str], here: Path | None = None) -> list[Relative]:
-    """Return the processes of a family whose group's leader has gone.
+def orphans(
+    title: str, mark: dict[str, str], here: Path | None = None, owner: int | None = None
+) -> list[Relative]:
+    """Return the processes of a family whose group's leader has gone; those of the user `owner` alone, default our own.
 
     A program that was started is known by its environment, which has all of ``mark``; a forked child by its name, which
     begins with ``title`` (to have a name, its parent has given up what /proc shows of its environment), and by its
-    folder if ``here`` is given: another installation on this host may have an instance of the same name.
+    folder if ``here`` is given: another installation on this host may have an instance of the same name. Both can be
+    forged by any user of the host, whose processes are none of the family's.
     """
+    owner = os.geteuid() if owner is None else owner
     wanted = {f"{name}={value}".encode() for name, value in mark.items()}
     found = []
-    for one in _processes():
-        if one.pid == os.getpid() or one.group == os.getpgrp() or Path(f"/proc/{one.group}").exists():
+    for one in _processes(lambda group, its: its == owner and group != os.getpgrp()):
+        if one.pid == os.getpid() or Path(f"/proc/{one.group}").exists():
             continue
         try:
-            environ = Path(f"/proc/{one.pid}/environ").read_bytes().split(b"\0")
+            environ = untrusted.words_of(Path(f"/proc/{one.pid}"), "environ").split(b"\0")
             is_here = here is None or _home(Path(f"/proc/{one.pid}/cwd").readlink()) == _home(here)
         except OSError:  # another user's, or gone
             continue
@@ -115,37 +114,23 @@ def _signal(processes: Iterable[Relative], number: signal.Signals) -> None:
 
 
 def _members(group: int) -> list[Relative]:
-    return [one for one in _processes() if one.group == group and one.pid != os.getpid()]
+    return [one for one in _processes(lambda its, _: its == group) if one.pid != os.getpid()]
 
 
-def _processes() -> Iterator[Relative]:
-    """Go through all processes that have not ended: proc_pid_stat(5), fields state and pgrp."""
+def _processes(is_meant: Callable[[int, int], bool]) -> Iterator[Relative]:
+    """Go through the processes that have not ended, and are meant by group and owner: proc_pid_stat(5), fields state and pgrp."""
     for folder in Path("/proc").iterdir():
         if not folder.name.isdecimal():
             continue
         try:
             stat = (folder / "stat").read_text(encoding="utf-8", errors="replace")
-            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").strip()
+            owner = folder.stat().st_uid
+            name, _, rest = stat.partition("(")[2].rpartition(")")
+            fields = rest.split()
+            if fields[0] in "ZX" or not is_meant(int(fields[2]), owner):
+                continue
+            command = untrusted.words_of(folder, "cmdline").replace(b"\0", b" ").strip()
         except OSError:
             continue
-        name, _, rest = stat.partition("(")[2].rpartition(")")
-        fields = rest.split()
-        if fields[0] not in "ZX":
-            text = command.decode("utf-8", "backslashreplace") or name
-            yield Relative(int(folder.name), int(fields[2]), text[:200])
-
-
-def main() -> int:
-    """Print what an instance has left, a line of JSON each."""
-    parser = argparse.ArgumentParser(
-        prog="mooring.family", description="List what an instance's dead processes left."
-    )
-    parser.add_argument("--instance", required=True, help="the instance's name")
-    instance = parser.parse_args().instance
-    for one in orphans(process.title_of(instance, ""), {settings.variable("instance"): instance}):
-        sys.stdout.write(json.dumps({"pid": one.pid, "command": one.command}) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        text = command.decode("utf-8", "backslashreplace") or name
+        yield Relative(int(folder.name), int(fields[2]), owner, texts.plain(text[:200]))

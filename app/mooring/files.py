@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import time
 from pathlib import Path
 from typing import Any
 
-LONGEST = 16 << 20
-"""Bytes of the longest file that is read."""
+from mooring import texts, untrusted
 
 
 class WrongFileError(Exception):
@@ -56,16 +54,11 @@ def _move_folder_aside(path: Path) -> None:
 def read(path: Path) -> bytes:
     """Read a file. WrongFileError."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO would be waited for
-        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
-            content = file.read(LONGEST + 1)
+        return untrusted.read_any(path)
     except FileNotFoundError:
         raise WrongFileError(f"{path} is missing") from None
     except OSError as error:
         raise WrongFileError(f"{path} cannot be read: {error.strerror}") from error
-    if len(content) > LONGEST:
-        raise WrongFileError(f"{path} is longer than {LONGEST} bytes")
-    return content
 
 
 def read_object(path: Path) -> dict[str, Any]:
@@ -74,9 +67,7 @@ def read_object(path: Path) -> dict[str, Any]:
     if not content.strip():
         raise WrongFileError(f"{path} is empty")
     try:
-        found = json.loads(content)
-    except (ValueError, RecursionError):  # UnicodeDecodeError is a ValueError
-        raise WrongFileError(f"{path} is not JSON") from None
-    if not isinstance(found, dict):
-        raise WrongFileError(f"{path} is not a JSON object")
-    return found
+        return texts.json_object(content)
+    except ValueError as error:
+        said = texts.NO_OBJECT if str(error) == texts.NO_OBJECT else "not JSON"
+        raise WrongFileError(f"{path} is {said}") from error

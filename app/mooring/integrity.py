@@ -4,13 +4,13 @@ A tree (a release's folder, or a virtualenv) is *sealed* when it is complete: it
 names each file with its mode and SHA-256. A tree without one is half built. A tree that differs from it is damaged: it is
 never repaired in place, since a worker may run from it. What replaces it gets the next number: `<id>`, `<id>-2`, `<id>-3`.
 
-Standard library alone, and one file: the playbooks run it by the target's own Python (3.8 or newer), since that of a damaged
-virtualenv may be gone:
+Python 3.8's standard library alone, and modules of ours that keep to it. The playbooks send this program with them, and run it
+by the target's own Python, since that of a damaged virtualenv may be gone:
 
-    python3 -I integrity.py check --home /var/lib/mooring/instances/multicloud --release 0123456789ab
-    python3 -I integrity.py choose release|virtualenv --folder …/releases --name 0123456789ab
-    python3 -I integrity.py seal PATH
-    python3 -I integrity.py remove PATH …
+    python3 -I - check --home /var/lib/mooring/instances/multicloud --release 0123456789ab
+    python3 -I - choose release|virtualenv --folder …/releases --name 0123456789ab
+    python3 -I - seal PATH
+    python3 -I - remove PATH …
 
 Prints one JSON object. Exit status 0: done, whatever was found; 1 with one sentence on stderr: it could not be done.
 """
@@ -18,12 +18,10 @@ Prints one JSON object. Exit status 0: done, whatever was found; 1 with one sent
 from __future__ import annotations
 
 import argparse
-import contextlib
 import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import subprocess
 import sys
@@ -31,10 +29,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mooring import removal, texts, untrusted
+
 MANIFEST = "manifest.json"
 RELEASE = "release.json"
 INTERPRETER_TIMEOUT = 20  # seconds for a virtualenv's Python to say which it is
 SHOWN = 5  # problems of one tree that are told; the others are counted
+OWN_INTERPRETER = "is no link to an interpreter of this host: a package has put a program of its own there"
 WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -46,7 +47,7 @@ def seal(tree: Path) -> int:
     entries = {_name(tree, each): _entry(each) for each in _walk(tree)}
     draft = tree / f"{MANIFEST}.partial"
     draft.write_text(json.dumps({"entries": entries}, indent=0, sort_keys=True) + "\n", encoding="utf-8")
-    draft.chmod(0o444)
+    draft.chmod(0o400)  # a hash of a secret is for nobody else: it tells whether a guess is right
     draft.replace(tree / MANIFEST)
     tree.chmod(stat.S_IMODE(tree.stat().st_mode) & ~WRITABLE)
     return len(entries)
@@ -58,7 +59,7 @@ def problems_of_tree(tree: Path) -> list[str]:
     Byte code that was added is none: Python believes it only as long as its source has not changed.
     """
     try:
-        wanted = json.loads((tree / MANIFEST).read_text(encoding="utf-8"))["entries"]
+        wanted = _object(tree / MANIFEST)["entries"]
         wanted = {str(name): list(entry) for name, entry in wanted.items()}
     except FileNotFoundError:
         return [f"{MANIFEST} is missing"]
@@ -78,7 +79,7 @@ def problems_of_tree(tree: Path) -> list[str]:
             found.append(f"{name} cannot be read ({error.strerror})")
             continue
         if now != entry:
-            same_content = now[0] == entry[0] and now[2:] == entry[2:]
+            same_content = now[:1] == entry[:1] and now[2:] == entry[2:]
             found.append(f"{name} has another mode" if same_content else f"{name} was changed")
     return found + [f"{name} is missing" for name in wanted]
 
@@ -89,32 +90,44 @@ def problems_of_virtualenv(tree: Path) -> list[str]:
         return ["it is missing"]
     found = problems_of_tree(tree)
     if any(problem.startswith(("bin/python", "pyvenv.cfg")) for problem in found):
-        return found  # what it would run is not known
-    python = tree / "bin/python"
+        return found
+    return found + _problems_of_interpreter(tree)
+
+
+def _problems_of_interpreter(tree: Path) -> list[str]:
+    if not has_foreign_interpreter(tree):
+        return [f"bin/python {OWN_INTERPRETER}"]
+    python = Path(os.path.realpath(tree / "bin/python"))
     if not python.exists():
-        return [*found, f"its interpreter {os.path.realpath(python)} is gone"]
+        return [f"its interpreter {python} is gone"]
     try:
         configuration = (tree / "pyvenv.cfg").read_text(encoding="utf-8")
     except ValueError:
-        return [*found, "pyvenv.cfg is not UTF-8 text"]
+        return ["pyvenv.cfg is not UTF-8 text"]
     except OSError as error:
-        return [*found, f"pyvenv.cfg cannot be read ({error.strerror})"]
+        return [f"pyvenv.cfg cannot be read ({error.strerror})"]
     made_for = re.search(r"(?m)^version\s*=\s*(\d+\.\d+)", configuration)
     version = _version(python)
     if not version:
-        found.append(f"its interpreter {os.path.realpath(python)} does not run")
-    elif made_for and version != made_for[1]:
-        found.append(
-            f"its interpreter {os.path.realpath(python)} is Python {version} now, and was {made_for[1]}"
-        )
-    return found
+        return [f"its interpreter {python} does not run"]
+    was = made_for[1] if made_for else version
+    return [f"its interpreter {python} is Python {version} now, and was {was}"] if version != was else []
+
+
+def has_foreign_interpreter(tree: Path) -> bool:
+    """Tell whether the virtualenv's Python is a link out of it; a package can put a program of its own in that place."""
+    return Path(os.path.realpath(tree)) not in Path(os.path.realpath(tree / "bin/python")).parents
 
 
 def _version(python: Path) -> str:
-    """Ask an interpreter for its version, "3.11"; "" when it does not run."""
+    """Ask an interpreter for its version, "3.11"; "" when it does not run.
+
+    We may be root: the interpreter itself is asked, and not the virtualenv's, which obeys pyvenv.cfg; and without `site`,
+    since each `.pth` file would be run.
+    """
     try:
         done = subprocess.run(
-            [str(python), "-I", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
+            [str(python), "-I", "-S", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=INTERPRETER_TIMEOUT,
@@ -168,26 +181,12 @@ def choose(kind: str, folder: Path, name: str) -> dict[str, Any]:
 
 
 def shown(damaged: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Keep the first problems of each tree, and count the others."""
+    """Keep the first problems of each tree, each a plain text, and count the others."""
     return {
-        name: problems[:SHOWN] + ([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])
+        name: [texts.plain(problem) for problem in problems[:SHOWN]]
+        + ([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])
         for name, problems in damaged.items()
     }
-
-
-def remove_tree(path: Path) -> bool:
-    """Remove a tree, a read-only one as well, or a file; whether it was there. Symbolic links are never followed."""
-    if path.is_symlink() or not path.is_dir():
-        with contextlib.suppress(FileNotFoundError):
-            path.unlink()
-            return True
-        return False
-    for folder, folders, _ in os.walk(path):  # from above: a folder can be read once its own mode is right
-        for each in [folder, *(os.path.join(folder, name) for name in folders)]:  # noqa: PTH118 - os.walk's own kind
-            if not os.path.islink(each):  # noqa: PTH114
-                os.chmod(each, stat.S_IMODE(os.stat(each).st_mode) | stat.S_IRWXU)  # noqa: PTH101, PTH116
-    shutil.rmtree(path)
-    return True
 
 
 def _walk(tree: Path) -> Iterator[os.DirEntry[str]]:
@@ -220,8 +219,14 @@ def _entry(each: os.DirEntry[str]) -> list[str]:
         return ["folder", mode]
     if not each.is_file():
         return ["neither file nor folder", mode]  # it is not opened: a pipe's reader waits for a writer
+    digest = hashlib.sha256()
     with open(each.path, "rb", buffering=0) as file:  # noqa: PTH123 - there are thousands, and Path is slow
-        return ["file", mode, hashlib.sha256(file.read()).hexdigest()]
+        is_anothers = os.fstat(file.fileno()).st_uid not in (0, os.geteuid())
+        while piece := file.read(untrusted.PIECE):
+            digest.update(piece)
+            if is_anothers and file.tell() > untrusted.LONGEST:  # its owner can have it go on for ever
+                break
+    return ["file", mode, digest.hexdigest()]
 
 
 def _is_byte_code(name: str) -> bool:
@@ -239,8 +244,8 @@ def _from_before_seals(folder: Path) -> bool:
     if (folder / MANIFEST).exists():
         return False
     try:
-        return "sealed" not in json.loads((folder / RELEASE).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
+        return "sealed" not in _object(folder / RELEASE)
+    except (OSError, ValueError):
         return False
 
 
@@ -250,12 +255,23 @@ def _in_use(kind: str, folder: Path) -> list[str]:
         links = [folder.parent / "venv", *folder.parent.glob("releases/*/venv")]
         return [Path(os.readlink(link)).name for link in links if link.is_symlink()]  # noqa: PTH115 - it may dangle
     try:
-        live = json.loads((folder.parent / "live.json").read_text(encoding="utf-8"))
-        return [live["release"], live["previous"]]
+        live = _object(folder.parent / "live.json")
+        return [_text(live["release"]), _text(live["previous"])]
     except FileNotFoundError:
         return []
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, KeyError):
         return [path.parent.name for path in folder.glob(f"*/{RELEASE}")]
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("not a text")  # noqa: TRY004 - wrong words, not a wrong type
+    return value
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """Read a JSON object. OSError; ValueError."""
+    return texts.json_object(untrusted.read_any(path))
 
 
 def _number(name: str, each: str) -> int:
@@ -286,11 +302,16 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.command == "choose":
             answer = choose(given.kind, given.folder, given.name)
         elif given.command == "seal":
+            if (given.tree / "pyvenv.cfg").exists() and not has_foreign_interpreter(given.tree):
+                texts.write_line(
+                    sys.stderr, f"{given.tree}/bin/python {OWN_INTERPRETER}. Do without that package."
+                )
+                return 1
             answer = {"files": seal(given.tree)}
         else:
-            answer = {"removed": [str(tree) for tree in given.trees if remove_tree(tree)]}
+            answer = {"removed": [str(tree) for tree in given.trees if removal.remove_tree(tree)]}
     except OSError as error:
-        sys.stderr.write(f"mooring.integrity: {error.filename}: {error.strerror}\n")
+        texts.write_line(sys.stderr, f"mooring.integrity: {error.filename}: {error.strerror}")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -1,8 +1,9 @@
-"""Folders, files and links as a list orders them: one program on the host for all. Python 3.8's standard library alone.
+"""Folders, files and links as a list orders them: many in one run of this program on the host.
 
-The controller sends it by standard input; it need not be installed where it runs. A file is replaced in one step, and only when
-its content differs; its owner stays unless one is ordered. A link to a file stays, and what it leads to is replaced, unless the
-link is another user's: root follows none of those.
+Python 3.8's standard library alone, and modules of ours that keep to it. The controller sends all of it by standard input, so
+nothing need be installed where it runs. A file is replaced in one step, and only when its content differs; its owner stays
+unless one is ordered. A link to a file stays, and what it leads to is replaced, unless the link is another user's: root
+follows none of those, and changes what it has opened, not what a name leads to by then.
 """
 
 from __future__ import annotations
@@ -14,17 +15,14 @@ import os
 import pwd
 import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from mooring import texts, untrusted
+
 SHOWN = 256 << 10
 """Bytes of the longest file whose text and difference are told."""
-KINDS = {
-    stat.S_IFDIR: "a folder",
-    stat.S_IFREG: "a file",
-    stat.S_IFIFO: "a FIFO",
-    stat.S_IFSOCK: "a socket",
-}
 
 
 class PlacingError(Exception):
@@ -67,10 +65,10 @@ def main(order: str) -> int:
         try:
             place(path, entry, answer)
         except PlacingError as error:
-            print(error, file=sys.stderr)  # noqa: T201 - a command line
+            texts.write_line(sys.stderr, error)
             return 1
         except OSError as error:
-            print(f"{path} cannot be placed: {error.strerror}", file=sys.stderr)  # noqa: T201
+            texts.write_line(sys.stderr, f"{path} cannot be placed: {error.strerror}")
             return 1
     if given["secret"]:
         answer.before, answer.diff = {}, []
@@ -80,7 +78,8 @@ def main(order: str) -> int:
 
 def _folder(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     if path.is_dir():  # a link to a folder as well: an operator may keep it on another disk
-        _attributes(path, entry, answer)
+        with untrusted.held(path) as found:
+            _attributes(found, path, entry, answer)
         return
     _refuse_another(path, "a folder")
     answer.differs(
@@ -88,13 +87,21 @@ def _folder(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     )
     if answer.check:
         return
-    missing = [each for each in path.parents if not each.is_dir()]
+    missing = [path, *(each for each in path.parents if not each.is_dir())]
     for each in reversed(missing):
-        each.mkdir()
-        each.chmod(0o755)
-    path.mkdir()
-    _own(path, entry)
-    path.chmod(int(entry.get("mode", "0755"), 8))
+        with untrusted.held(each.parent) as above:
+            os.mkdir(each.name, dir_fd=above)
+            made = os.open(
+                each.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=above
+            )
+        try:
+            if os.fstat(made).st_uid != os.geteuid():
+                raise PlacingError(f"{each} cannot be placed: another user has put a folder of his own there")
+            own = entry if each == path else {}
+            _own(made, own)
+            os.fchmod(made, int(own.get("mode", "0755"), 8))
+        finally:
+            os.close(made)
 
 
 def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
@@ -107,48 +114,57 @@ def _link(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     answer.differs(entry["path"], {"path": str(path), "src": before}, {"path": str(path), "src": target})
     if answer.check:
         return
-    draft = path.with_name(f"{path.name}.partial")
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(target)
-    _own(draft, entry, follow=False)
-    draft.replace(path)
+    draft = f"{path.name}.partial"
+    user, group = _ids(entry)
+    with untrusted.held(path.parent) as folder:
+        _unlink(draft, folder)
+        os.symlink(target, draft, dir_fd=folder)
+        os.chown(draft, user, group, dir_fd=folder, follow_symlinks=False)
+        os.replace(draft, path.name, src_dir_fd=folder, dst_dir_fd=folder)
 
 
 def _file(path: Path, entry: dict[str, Any], answer: Answer) -> None:
     content = entry["content"].encode("utf-8", "surrogateescape")
     before = b""
-    _refuse_anothers_link(path)
+    real = _real(path)
     if path.is_file():
-        before = path.read_bytes()
-        if len(before) <= SHOWN:
-            answer.before[entry["path"]] = before.decode("utf-8", "replace")
-        if before == content:
-            _attributes(path, entry, answer)
-            return
+        with _found(real) as found:
+            before = (untrusted.PROC / str(found)).read_bytes()
+            if len(before) <= SHOWN:
+                answer.before[entry["path"]] = before.decode("utf-8", "replace")
+            if before == content:
+                _attributes(found, path, entry, answer)
+                return
     elif path.exists() or not path.is_symlink():  # where a link leads to nothing, a file is made
         _refuse_another(path, "a file")
     shown = max(len(content), len(before)) <= SHOWN
-    texts = [
+    both = [
         text.decode("utf-8", "replace") if shown else f"({len(text)} bytes)" for text in (before, content)
     ]
-    answer.differs(entry["path"], *texts, before_header=str(path), after_header=str(path))
+    answer.differs(entry["path"], *both, before_header=str(path), after_header=str(path))
     if not answer.check:
-        _write(path.resolve(), content, entry)
+        _write(real, content, entry)
 
 
 def _write(path: Path, content: bytes, entry: dict[str, Any]) -> None:
     """Write a file in one step: there is the old one or the new one, never a part. OSError."""
-    draft = path.with_name(
-        f".{path.name}.partial"
-    )  # one name: what a killed run has left is replaced by the next
-    draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    with untrusted.held(path.parent) as folder:
+        _write_in(folder, path.name, content, entry)
+
+
+def _write_in(folder: int, name: str, content: bytes, entry: dict[str, Any]) -> None:
+    draft = f".{name}.partial"  # one name: what a killed run has left is replaced by the next
+    _unlink(draft, folder)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, 0o600, dir_fd=folder)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
             file.write(content)
             mode = 0o644
             with contextlib.suppress(FileNotFoundError):
-                old = path.stat()
+                old = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if not stat.S_ISREG(old.st_mode):  # a link has mode 0777
+                    raise PlacingError(f"{name} was a file, and somebody has just put something else there")  # noqa: TRY301
                 mode = stat.S_IMODE(old.st_mode)
                 if os.geteuid() == 0:
                     os.fchown(descriptor, old.st_uid, old.st_gid)
@@ -156,15 +172,33 @@ def _write(path: Path, content: bytes, entry: dict[str, Any]) -> None:
             os.fchmod(descriptor, int(entry["mode"], 8) if "mode" in entry else mode)
             file.flush()
             os.fsync(descriptor)
-        draft.replace(path)
+        os.replace(draft, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
-        draft.unlink(missing_ok=True)
+        _unlink(draft, folder)
         raise
 
 
-def _attributes(path: Path, entry: dict[str, Any], answer: Answer) -> None:
-    """Give what stands there its owner, group and mode."""
-    now = path.stat()
+def _unlink(name: str, folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=folder)
+
+
+@contextlib.contextmanager
+def _found(path: Path) -> Iterator[int]:
+    """Yield a descriptor (O_PATH) of the file that stands at the path. PlacingError: it is none any more. OSError."""
+    with untrusted.held(path.parent) as folder:
+        found = os.open(path.name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    try:
+        if not stat.S_ISREG(os.fstat(found).st_mode):
+            raise PlacingError(f"{path} was a file, and somebody has just put something else there")
+        yield found
+    finally:
+        os.close(found)
+
+
+def _attributes(found: int, path: Path, entry: dict[str, Any], answer: Answer) -> None:
+    """Give what stands there its owner, group and mode: what was found, whatever somebody puts at its name meanwhile."""
+    now = os.fstat(found)
     was: dict[str, Any] = {
         "path": str(path),
         "owner": now.st_uid,
@@ -190,15 +224,15 @@ def _attributes(path: Path, entry: dict[str, Any], answer: Answer) -> None:
         return
     answer.differs(entry["path"], was, wanted)
     if not answer.check:
-        _own(path, entry)
+        _own(found, entry)
         if "mode" in entry:
-            path.chmod(int(entry["mode"], 8))
+            (untrusted.PROC / str(found)).chmod(int(entry["mode"], 8))
 
 
-def _own(path: Path | int, entry: dict[str, Any], *, follow: bool = True) -> None:
+def _own(descriptor: int, entry: dict[str, Any]) -> None:
     user, group = _ids(entry)
     if user >= 0 or group >= 0:
-        os.chown(path, user, group, follow_symlinks=follow)
+        os.chown(untrusted.PROC / str(descriptor), user, group)  # fchown(2) takes none of O_PATH
 
 
 def _ids(entry: dict[str, Any]) -> tuple[int, int]:
@@ -213,9 +247,23 @@ def _ids(entry: dict[str, Any]) -> tuple[int, int]:
         raise PlacingError(f"{entry['path']} cannot be placed: {error.args[0]}") from None
 
 
+def _real(path: Path) -> Path:
+    """Return what the links at the end of a path lead to; those on the way are followed by `untrusted.hold`, or not.
+
+    A link is refused whose owner could have root write wherever it leads. PlacingError, OSError.
+    """
+    for _ in range(untrusted.LINKS):
+        if not path.is_symlink():
+            return path
+        _refuse_anothers_link(path)
+        path = path.parent / os.readlink(path)  # noqa: PTH115 - as above
+    raise PlacingError(
+        f"{path} is a link that leads to itself. Look at it, remove it, and run the same command again"
+    )
+
+
 def _refuse_anothers_link(path: Path) -> None:
-    """Refuse a link whose owner could have root write wherever it leads. PlacingError, OSError."""
-    if path.is_symlink() and path.lstat().st_uid not in {0, os.geteuid()}:
+    if path.lstat().st_uid not in {0, os.geteuid()}:
         raise PlacingError(
             f"{path} is a link of another user (number {path.lstat().st_uid}), and is not followed. Look at it, move it away,"
             " and run the same command again"
@@ -225,9 +273,9 @@ def _refuse_anothers_link(path: Path) -> None:
 def _refuse_another(path: Path, wanted: str) -> None:
     """Refuse what stands at the path and is none of what is wanted. PlacingError, OSError."""
     with contextlib.suppress(FileNotFoundError):
-        kind = KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a device")
+        kind = untrusted.KINDS.get(stat.S_IFMT(path.lstat().st_mode), "a device")
         if path.is_symlink():  # for example to /dev/null: a unit that systemd has masked
             kind = f"a link to {os.readlink(path)}"  # noqa: PTH115 - as above
         raise PlacingError(
-            f"{path} is to be {wanted}, and is {kind}. Look at it, move it away, and run the same command again"
+            f"{path} must be {wanted}, and is {kind}. Look at it, move it away, and run the same command again"
         )

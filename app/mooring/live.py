@@ -81,8 +81,9 @@ def manifest(home: Path, release: str) -> dict[str, Any]:
     path = home / "releases" / release / "release.json"
     found = files.read_object(path)
     for key, kind, what in (("instance", str, "a name"), ("workers", int, "a number")):
-        if not isinstance(found.get(key), kind) or isinstance(found.get(key), bool) or not found[key]:
-            raise WrongFileError(f"{path} has as {key} {found.get(key)!r:.40}, not {what}")
+        value = found.get(key)
+        if not isinstance(value, kind) or isinstance(value, bool) or not value or str(value).startswith("-"):
+            raise WrongFileError(f"{path} has as {key} {value!r:.40}, not {what}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""The lock that keeps two deploys of one instance apart. Python 3.8's standard library alone.
+"""The lock that keeps two deploys of one instance apart. Python 3.8's standard library alone, and `mooring.texts`.
 
 It is a symbolic link whose text names its owner, so that taking it and saying who has it are one step (symlink(2)).
 The controller sends this program by standard input; it need not be installed where it runs.
@@ -13,7 +13,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-OWNER = re.compile(r"(?P<who>[^\s,]+@[^\s,]+), process (?P<pid>[1-9][0-9]*), since .+")
+from mooring import texts
+
+OWNER = re.compile(r"(?P<who>[^\s,]+@[^\s,]+), process (?P<pid>[1-9][0-9]{0,6}), since .+")
 """An owner as the playbooks write it."""
 
 
@@ -69,15 +71,17 @@ def main(order: str) -> int:
     try:
         holder, taken = _work(given)
     except NoLockError as error:
-        print(error, file=sys.stderr)  # noqa: T201 - a command line
+        texts.write_line(sys.stderr, error)
         return 1
     except OSError as error:
-        print(f"The lock {given['path']} cannot be taken or released: {error.strerror}", file=sys.stderr)  # noqa: T201
+        texts.write_line(
+            sys.stderr, f"The lock {given['path']} cannot be taken or released: {error.strerror}"
+        )
         return 1
     known = OWNER.fullmatch(holder)
     answer = {
         "holder": holder,
-        "holder_who": known["who"] if known else "",
+        "holder_who": texts.plain(known["who"]) if known else "",
         "holder_pid": int(known["pid"]) if known else 0,
         "taken": taken,
     }

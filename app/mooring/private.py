@@ -2,16 +2,17 @@
 
 A worker or bootstrap listens on a unix socket of its own. The client sends one word and a newline, the answer
 is one line of JSON (an object), and the connection is closed. Standard library alone: every part of the
-runtime may ask.
+runtime may ask. Who asks may be root, and who answers an application: see `mooring.untrusted`.
 """
 
 from __future__ import annotations
 
-import json
-import socket
+import contextlib
 import time
 from pathlib import Path
 from typing import Any
+
+from mooring import texts, untrusted
 
 END_OF_STACKS = "(end of the stacks)"
 """The last line of what a worker logs on SIGUSR1, for who asks it that way; it does not come while Python is blocked."""
@@ -25,9 +26,48 @@ MAX_PATH = 107
 MAX_ANSWER = 1 << 20
 """Longest answer that is read, in bytes."""
 
+MAX_TEXT = 1000
+"""Longest text of `FIELDS`."""
+
+MAX_NUMBER = 1 << 22
+"""Largest number of `FIELDS`: PID_MAX_LIMIT of proc(5)."""
+
+FIELDS: dict[str, type] = {
+    "ready": bool,
+    "state": str,
+    "pid": int,
+    "instance": str,
+    "colour": str,
+    "number": int,
+    "release": str,
+    "framework": str,
+    "error": str,
+}
+"""What answers hold that is worked with or shown, if they hold it; the rest is passed on as JSON."""
+
 
 class NoAnswerError(Exception):
     """Nobody answered, or not in time, or not in the protocol. The text says which, and where."""
+
+
+def is_gone(path: Path) -> bool:
+    """Tell whether somebody has removed a socket's file from a folder that we can look into.
+
+    A folder that has been given to another user shows nothing: a deploy gives it back, with the file.
+    """
+    with contextlib.suppress(OSError):
+        try:
+            path.lstat()
+        except FileNotFoundError:
+            return path.parent.is_dir()
+    return False
+
+
+def remove_own(path: Path, inode: int) -> None:
+    """Remove the file of a socket of ours that closes, unless a successor has put its own there, or we may not."""
+    with contextlib.suppress(OSError):
+        if path.lstat().st_ino == inode:
+            path.unlink()
 
 
 def worker_socket(run_dir: Path | str, instance: str, colour: str, number: int) -> Path:
@@ -51,37 +91,37 @@ def path_problem(path: Path) -> str | None:
 def ask(path: Path | str, word: str, timeout: float) -> dict[str, Any]:
     """Send the word to the status socket and return the answer.
 
-    ``timeout`` is in seconds and bounds the whole exchange. Raises NoAnswerError.
+    ``timeout`` is in seconds and bounds the whole exchange. The texts of the answer are plain. Raises NoAnswerError.
     """
     deadline = time.monotonic() + timeout
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
-        try:
-            client.settimeout(timeout)
-            client.connect(str(path))
-            client.sendall(word.encode() + b"\n")
-            line = _read_line(client, deadline)
-        except TimeoutError as error:
-            raise NoAnswerError(f"{path}: no answer to {word!r} within {timeout:g} s") from error
-        except OSError as error:
-            raise NoAnswerError(f"{path}: {error.strerror or error}") from error
     try:
-        answer = json.loads(line)
+        with untrusted.connect(Path(path), timeout) as client:
+            client.sendall(word.encode() + b"\n")
+            line = untrusted.Received(client, deadline, MAX_ANSWER).line()
+    except TimeoutError as error:
+        raise NoAnswerError(f"{path}: no answer to {word!r} within {timeout:g} s") from error
+    except OSError as error:
+        raise NoAnswerError(f"{path}: {error.strerror or error}") from error
+    try:
+        return parse(line)
     except ValueError as error:
-        raise NoAnswerError(f"{path}: not a line of JSON: {line[:80]!r}") from error
-    if not isinstance(answer, dict):
-        raise NoAnswerError(f"{path}: not a JSON object: {line[:80]!r}")
-    return answer
+        raise NoAnswerError(f"{path}: {error}") from error
 
 
-def _read_line(client: socket.socket, deadline: float) -> bytes:
-    line = b""
-    while not line.endswith(b"\n") and len(line) < MAX_ANSWER:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        client.settimeout(left)
-        received = client.recv(65536)
-        if not received:
-            break
-        line += received
-    return line
+def parse(line: bytes) -> dict[str, Any]:
+    """Return the answer that a line holds, its texts plain and `FIELDS` of their kinds. ValueError."""
+    try:
+        found: dict[str, Any] = texts.plain_value(texts.json_object(line))
+    except ValueError as error:
+        raise ValueError(
+            f"not a line of JSON, an object: {line[:80]!r} ({texts.plain(error):.80})"
+        ) from error
+    for name, kind in FIELDS.items():
+        value = found.get(name)
+        if name in found and (
+            type(value) is not kind
+            or (isinstance(value, str) and len(value) > MAX_TEXT)
+            or (isinstance(value, int) and not 0 <= value <= MAX_NUMBER)
+        ):
+            raise ValueError(f"its {name} is {value!r:.80}")
+    return found

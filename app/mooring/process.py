@@ -7,13 +7,13 @@ import os
 import select
 import signal
 
-from setproctitle import setproctitle
-
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def set_title(*words: str) -> None:
     """Name this process `mooring: <words>` for `ps`, such as `mooring: multicloud blue 0 (django)`."""
+    from setproctitle import setproctitle  # noqa: PLC0415 - supervisord's virtualenv, which names itself, has none
+
     setproctitle(title_of(*words))
 
 

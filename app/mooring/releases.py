@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mooring import integrity, live
+from mooring import integrity, live, removal, texts
 from mooring.files import WrongFileError
 from mooring.live import NOTHING, Live
 
@@ -55,10 +55,12 @@ def releases(home: Path) -> list[dict[str, Any]]:
     roles = {state.previous: "previous", state.release: "live"}
     found = [
         {
+            **_manifest(
+                home, manifest.parent.name
+            ),  # what is found out stands last: no release.json says otherwise
             "release": manifest.parent.name,
             "role": roles.get(manifest.parent.name, ""),
             "built": manifest.lstat().st_mtime,
-            **_manifest(home, manifest.parent.name),
         }
         for manifest in (home / "releases").glob("*/release.json")
         if manifest.parent.name in roles or integrity.is_complete(manifest.parent)
@@ -107,7 +109,7 @@ def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
 
 def _remove(path: Path) -> None:
     try:
-        integrity.remove_tree(path)
+        removal.remove_tree(path)
     except OSError as error:
         raise LeftError(
             f"{path} cannot be removed: {error.strerror}. Change what keeps it there, and run the same command again"
@@ -132,10 +134,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             answer = {"removed": restore(options.home, options.previous, set(options.known))}
     except (NoInstanceError, LeftError) as error:
-        sys.stderr.write(f"mooring.releases: {error}\n")
+        texts.write_line(sys.stderr, f"mooring.releases: {error}")
         return 1
     except OSError as error:
-        sys.stderr.write(f"mooring.releases: {error.filename}: {error.strerror}\n")
+        texts.write_line(sys.stderr, f"mooring.releases: {error.filename}: {error.strerror}")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import casts, private
+from mooring import casts, private, texts, untrusted
 from mooring.casts import TrustedProxies
 
 PREFIX = "MOORING_"
@@ -334,7 +333,7 @@ def _contradictions(settings: Settings) -> list[str]:
     return problems
 
 
-def strangers(environ: Mapping[str, str]) -> list[str]:
+def unknown(environ: Mapping[str, str]) -> list[str]:
     """Return a sentence for each ``MOORING_`` variable that no setting reads: likely a slip of the pen."""
     known = [variable(field.name) for field in TABLE]
     found = []
@@ -348,7 +347,7 @@ def strangers(environ: Mapping[str, str]) -> list[str]:
 def read_secrets(path: Path) -> dict[str, str]:
     """Read the secrets. WrongSettingsError never shows what is in the file."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        found: Any = texts.json_object(untrusted.read_any(path))
     except OSError as error:
         raise WrongSettingsError(
             [f"{variable('secrets_file')}: {path} cannot be read: {error.strerror}."]
@@ -374,7 +373,6 @@ def load_or_exit(environ: MutableMapping[str, str], process: str) -> Settings:
             environ.update(read_secrets(config.secrets_file))
     except WrongSettingsError as error:
         for problem in error.problems:
-            sys.stderr.write(f"{process}: {problem}\n")
-        sys.stderr.flush()
+            texts.write_line(sys.stderr, f"{process}: {problem}")
         raise SystemExit(EX_USAGE) from None
     return config

@@ -1,43 +1,45 @@
-"""Start supervisord in the background, with nothing of whoever starts it but the resource limits.
+"""Start supervisord, with nothing of whoever starts it but the resource limits.
 
-    python -I -m mooring.start --user nobody --conf /var/lib/mooring/supervisor/supervisord.conf
+    python -I -m mooring.start --user mooring --conf /var/lib/mooring/supervisor/supervisord.conf
 
 replaces this process by the supervisord of the same virtualenv: in `/`, with that user's own environment (`mooring.target`
-says what that is), the default of every signal, none blocked, and no descriptor but the standard three. supervisord
-itself sets the umask and becomes a daemon, as its configuration says.
+says what that is), the default of every signal, none blocked, no descriptor but the standard three, and no key
+(`mooring.inherited`). supervisord itself sets the umask, becomes a daemon, which has no terminal, and becomes the user,
+as its configuration says. Our plugin in it gives up core files and the right to gain rights.
+
+With `--service`, as systemd's unit has it, it becomes no daemon, and keeps the sockets that systemd passes (sd_listen_fds(3)).
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import pwd
-import signal
 import sys
 from pathlib import Path
 
-from mooring import target
-
-STANDARD_STREAMS = 3
+from mooring import inherited, target, texts
 
 
-def start(conf: Path, user: str) -> None:
-    """Become supervisord. OSError when it can't be run."""
-    for number in signal.valid_signals():
-        with contextlib.suppress(
-            OSError, ValueError
-        ):  # SIGKILL and SIGSTOP, and those that libc keeps for itself
-            signal.signal(number, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - the names are numbers
-        if int(name) >= STANDARD_STREAMS:
-            with contextlib.suppress(OSError):  # the one that the list itself was read by
-                os.close(int(name))
+def start(conf: Path, user: str, *, service: bool) -> None:
+    """Become supervisord. OSError when it can't be run; KeptError."""
+    passed = passed_by_systemd() if service else {}
+    inherited.restore_signals()
+    inherited.close_files(int(passed.get("LISTEN_FDS", "0")))
+    if not service:  # systemd has given it one (KeyringMode)
+        inherited.leave_keyring()
     os.chdir("/")
     program = Path(sys.prefix) / "bin/supervisord"
-    words = [str(program), "-c", str(conf)]
-    os.execve(program, words, target.environment_of(pwd.getpwnam(user).pw_uid))  # noqa: S606 - our own
+    words = [sys.executable, "-I", str(program), "-c", str(conf), *(["--nodaemon"] if service else [])]
+    environment = {**target.environment_of(pwd.getpwnam(user).pw_uid), **passed}
+    os.execve(sys.executable, words, environment)  # noqa: S606 - our own
+
+
+def passed_by_systemd() -> dict[str, str]:
+    """Return the variables that tell of sockets which were passed to this very process; the program keeps its number."""
+    found = {name: os.environ[name] for name in ("LISTEN_PID", "LISTEN_FDS") if name in os.environ}
+    is_ours = found.get("LISTEN_PID") == str(os.getpid()) and found.get("LISTEN_FDS", "").isdecimal()
+    return found if is_ours else {}
 
 
 def main() -> None:
@@ -47,8 +49,13 @@ def main() -> None:
     parser.add_argument(
         "--user", required=True, help="the user that it runs as; its configuration makes it that"
     )
+    parser.add_argument("--service", action="store_true", help="stay in the foreground, for systemd")
     options = parser.parse_args()
-    start(options.conf, options.user)
+    try:
+        start(options.conf, options.user, service=options.service)
+    except inherited.KeptError as error:
+        texts.write_line(sys.stderr, f"supervisord is not started: {error}")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Facts of a host before anything is installed on it; and the look-up of who holds an address.
+"""Facts of a host before anything is installed on it: interpreters, cores, limits, users, addresses, folders and their rights.
 
-Run by preflight as a script on a target that has nothing but some Python (3.8 or newer: this one file keeps
-to the standard library and to old syntax), and imported by the supervisord plugin for `holder_of`:
+The playbooks send this one file to a target that has nothing but some Python, and run it there: it keeps to Python 3.8's
+standard library and syntax, and imports nothing of ours. The runtime imports it as well, for who holds an address
+(`holder_of`) and for the environment of a user's processes (`environment_of`).
 
-    python3 target.py --json-args '{"user": "api", "root": "/opt/mooring", "listen": ["tcp://0.0.0.0:9001"]}'
+    python3 -I - --json-args '{"user": "api", "root": "/opt/mooring", "listen": ["tcp://0.0.0.0:9001"]}'
 
 It prints one JSON object (`gather` says what is in it) and changes nothing on the host. Exit status 0: the
 facts are there, whatever they say; 2: the arguments are wrong (one sentence on stderr).
@@ -15,17 +16,23 @@ import argparse
 import contextlib
 import errno
 import glob
+import grp
 import ipaddress
 import json
 import os
 import pwd
 import re
 import resource
+import select
 import shutil
+import signal
 import socket
+import stat
 import struct
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
@@ -40,6 +47,16 @@ PATH = (
     "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"  # as login(1) of Debian sets it for root
 )
 LANG = "C.UTF-8"  # the one locale with UTF-8 that every host has
+SERVICE_USER = "mooring"  # whom a deploy as root runs processes as, when no user is named
+SHARED_USER = "nobody"  # the user, and the group of the user, that belong to no program alone
+MARK = ".mooring"  # the file that says: this folder is a mooring_root
+PLUGIN = b"=mooring.plugin:make_rpcinterface"  # in each supervisord.conf of ours
+LINKS = 40  # links on the way of one path: path_resolution(7)
+CONF_MAX = 1 << 20  # bytes of it that are read
+OVERFLOW_ID = 65534  # the kernel's number for a user or group that it cannot name: it owns nothing
+PID_MAX = 32  # bytes of a pid file that are read
+WORDS_MAX = 1 << 16  # bytes of a command line that are read: prctl(2), PR_SET_MM_MAP, makes one of any length
+OF_THE_USER = re.compile("/(run|log|data)$")  # folders in a mooring_root that are the service user's own
 TCP_LISTEN = "0A"  # include/net/tcp_states.h
 
 # What each candidate interpreter says of itself. It must run on any Python 3. Of a virtualenv it names the
@@ -56,6 +73,7 @@ print(json.dumps({
     "libc": libc[0] or "unknown",
     "libc_version": libc[1],
     "abi": sysconfig.get_config_var("SOABI") or "",
+    "library": os.path.dirname(os.__file__),
     "venv": find_spec("venv") is not None,
     "ensurepip": find_spec("ensurepip") is not None,
 }))
@@ -68,6 +86,7 @@ UNUSABLE = {
     "libc": "unknown",
     "venv": False,
     "user_may_run": False,
+    "exposed": None,
 }
 
 
@@ -176,6 +195,15 @@ def _unix_listener(path: str) -> tuple[int, int | None] | None:
     return None
 
 
+def _beginning(path: str, most: int) -> bytes:
+    """Read the first bytes of a plain file: no link at its end is followed, and no FIFO waited for. OSError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "it is no plain file", path)
+        return file.read(most)
+
+
 def _lines(path: str) -> list[str]:
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -196,7 +224,10 @@ def _pid_with_socket(inode: int) -> int | None:
 def _command(pid: int) -> str:
     try:
         words = (
-            Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            _beginning(f"/proc/{pid}/cmdline", WORDS_MAX)
+            .replace(b"\0", b" ")
+            .decode("utf-8", "replace")
+            .strip()
         )
         words = words or Path(f"/proc/{pid}/comm").read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -277,15 +308,35 @@ def limit_facts() -> dict[str, int | None]:
 
 def server_facts(home: str) -> dict[str, Any]:
     """Tell whose the supervisord of that folder is: who runs it, and who owns its folder `run`; None without one."""
-    facts: dict[str, Any] = {"pid": None, "user": None, "owner": None}
+    facts: dict[str, Any] = {"pid": None, "user": None, "owner": None, "may": None}
     with contextlib.suppress(OSError):
         facts["owner"] = _user_name(Path(home, "run").stat().st_uid)
     with contextlib.suppress(OSError, ValueError):
-        pid = int(Path(f"{home}/run/supervisord.pid").read_text(encoding="ascii"))
-        # A number that another process has by now is no supervisord.
-        if os.fsencode(f"{home}/") in Path(f"/proc/{pid}/cmdline").read_bytes():
-            facts.update(pid=pid, user=_user_name(Path(f"/proc/{pid}").stat().st_uid))
+        pid = int(_beginning(f"{home}/run/supervisord.pid", PID_MAX))  # the folder is the service user's
+        # A number that another process has by now is no supervisord, nor is one that has its command line alone.
+        (uid,) = _users_of(pid)
+        is_ours = uid in (0, os.geteuid(), Path(home, "run").stat().st_uid)
+        if is_ours and os.fsencode(f"{home}/") in _beginning(f"/proc/{pid}/cmdline", WORDS_MAX):
+            facts.update(pid=pid, user=_user_name(uid), may=may_facts(str(pid)))
     return facts
+
+
+def may_facts(process: str = "self") -> dict[str, bool]:
+    """Tell what a process and its children may do: gain rights by another program, leave core files. OSError.
+
+    proc_pid_status(5), NoNewPrivs; proc_pid_limits(5), the hard limit.
+    """
+    limits = "".join(_lines(f"/proc/{process}/limits"))
+    return {
+        "privileges": "NoNewPrivs:\t1" not in _lines(f"/proc/{process}/status"),
+        "core_dumps": re.search(r"Max core file size\s+\S+\s+0\s", limits) is None,
+    }
+
+
+def _users_of(pid: int) -> set[int]:
+    """Return the real, effective and saved user of a process: proc_pid_status(5), Uid. OSError."""
+    uids = next((line for line in _lines(f"/proc/{pid}/status") if line.startswith("Uid:")), "").split()
+    return {int(uid) for uid in uids[1:]}
 
 
 def configured_sockets(folder: str) -> list[dict[str, str]]:
@@ -300,18 +351,23 @@ def configured_sockets(folder: str) -> list[dict[str, str]]:
     return found
 
 
-def user_facts(name: str) -> dict[str, Any]:
+def user_facts(name: str, owner: str | None = None) -> dict[str, Any]:
     """Look the service user up. `exists` is false when there is none of that name.
 
-    `auto` is whoever runs this, or nobody if that is root.
+    `auto` is whoever runs this. For root it is `mooring`, unless `owner`, whose the deployment is that stands there already,
+    is nobody: that one goes on. `shared`: other programs of the host run as that user. `own_group`: nobody else is in its
+    first group. `comment`: the field of passwd(5) where a deploy notes which users it has created.
     """
-    if name == "auto":
-        name = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    if name == "auto" and os.geteuid() == 0:
+        name = SHARED_USER if owner == SHARED_USER else SERVICE_USER
+    elif name == "auto":
+        name = pwd.getpwuid(os.geteuid()).pw_name
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
         return {
             **{"name": name, "exists": False, "uid": None, "gid": None, "groups": [], "home": None},
+            **{"shared": False, "own_group": False, "comment": ""},
             "environment": {"PATH": PATH, "LANG": LANG},
         }
     group = os.getgrouplist(name, entry.pw_gid)
@@ -322,8 +378,30 @@ def user_facts(name: str) -> dict[str, Any]:
         "gid": entry.pw_gid,
         "groups": group,
         "home": entry.pw_dir,
+        "shared": name == SHARED_USER or entry.pw_uid == OVERFLOW_ID,
+        "own_group": _has_own_group(entry),
+        "comment": entry.pw_gecos,
         "environment": environment_of(entry.pw_uid),
     }
+
+
+def _has_own_group(user: pwd.struct_passwd) -> bool:
+    """Tell whether the user's first group bears its name and has no other user, as far as the host lists its users."""
+    try:
+        group = grp.getgrgid(user.pw_gid)
+    except KeyError:  # a number without a name: whose it is cannot be told
+        return False
+    others = {each.pw_uid for each in pwd.getpwall() if each.pw_gid == user.pw_gid} - {user.pw_uid}
+    return (
+        group.gr_name == user.pw_name != SHARED_USER and not others and not set(group.gr_mem) - {user.pw_name}
+    )
+
+
+def _tried_as(user: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Return as whom root tries what the service user may do. One that does not exist yet has no rights of its own."""
+    if user is None or user["exists"] or os.geteuid() != 0:
+        return user
+    return {**user, "exists": True, "uid": OVERFLOW_ID, "gid": OVERFLOW_ID, "groups": [OVERFLOW_ID]}
 
 
 def environment_of(uid: int) -> dict[str, str]:
@@ -352,8 +430,11 @@ def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str
         file = os.path.realpath(candidate)
         if file in tried or not os.access(candidate, os.X_OK):
             continue
-        tried.add(file)
         said = _probe(candidate, user)
+        if said is not None and said["exposed"]:  # by another way it may be safe
+            facts[candidate] = said
+            continue
+        tried.add(file)
         if said is not None:
             facts.setdefault(os.path.realpath(said["path"]), said)
         elif _may_become(user):
@@ -362,7 +443,11 @@ def python_facts(extra: list[str], user: dict[str, Any] | None) -> list[dict[str
 
 
 def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Ask one interpreter what it is, as the user who is to run it; None when that user gets no answer."""
+    """Ask one interpreter what it is, as the user who is to run it; None when that user gets no answer.
+
+    As long as it runs, that user can look into it: it has neither our environment nor, in a session of its own, our terminal.
+    """
+    becomes = os.geteuid() == 0 and user is not None and _may_become(user)
     try:
         done = subprocess.run(
             [path, "-I", "-c", PROBE],
@@ -371,11 +456,15 @@ def _probe(path: str, user: dict[str, Any] | None) -> dict[str, Any] | None:
             timeout=PROBE_TIMEOUT,
             check=False,
             cwd="/",
+            env=environment_of(user["uid"]) if becomes and user is not None else None,
+            start_new_session=becomes,
             preexec_fn=lambda: _become(user),
         )
         if done.returncode != 0:
             return None
-        return {**json.loads(done.stdout), "user_may_run": True if _may_become(user) else None}
+        said = json.loads(done.stdout)
+        exposed_at = exposed([path, said["path"], said["library"]], user)
+        return {**said, "user_may_run": True if _may_become(user) else None, "exposed": exposed_at}
     except (OSError, subprocess.SubprocessError, ValueError):
         return None  # it can't be run, or is no Python: no candidate then
 
@@ -457,19 +546,170 @@ def path_facts(path: str, user: dict[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
-def _may_enter(folder: str, user: dict[str, Any] | None) -> bool | None:
-    """Try as that user whether what lies in the folder can be reached; None when it is no folder, or we cannot try."""
-    if not _may_become(user) or not os.path.isdir(folder):  # noqa: PTH112
+def root_facts(path: str, layout: dict[str, list[str]]) -> dict[str, Any]:
+    """Tell whose the folder is that is to be, or is, the mooring_root.
+
+    `real` is where it leads. `holds`: names of what stands in it, but for a file system's own lost+found. `ours`: it has our
+    mark; or, from before there was a mark, our supervisord's configuration, or nothing but what a deploy makes (`layout` has
+    the names, by folder).
+    `anothers_link`, `anothers`: the first link, or folder, on the way that another user than root and us can change.
+    `within`: the mooring_root that the folder lies in; None when it lies in none.
+    """
+    real = os.path.realpath(path)
+    holds = sorted(set(_names(real)) - {"lost+found"})
+    ours = _is_marked(real) or _is_configured(real) or _has_layout(real, holds, layout)
+    way = [*(str(each) for each in reversed(Path(path).parents)), path]
+    real_way = [*(str(each) for each in reversed(Path(real).parents)), real]
+    return {
+        "real": real,
+        "holds": holds[:5],
+        "ours": ours,
+        "anothers_link": next((each for each in way if os.path.islink(each) and not _is_ours(each)), None),  # noqa: PTH114
+        "anothers": next((each for each in real_way if not _is_ours(each)), None),
+        "within": next((each for each in real_way[:-1] if _is_marked(each)), None),
+    }
+
+
+def exposed(paths: list[str], user: dict[str, Any] | None) -> str | None:
+    """Find the first folder on the way to these paths in which the service user, or everybody, can put something else.
+
+    Links are followed. Root runs programs at the end of such a way. None when there is no such folder, when we are not root,
+    or that user is.
+    """
+    if os.geteuid() != 0 or user is None or not user["uid"]:
         return None
+    steps = [step for path in paths for step in _steps(path)]
+    writable = _writable([folder for folder, _ in steps], user)
+    return next((folder for folder, name in steps if _is_exposed(folder, name, user["uid"], writable)), None)
+
+
+def _steps(path: str) -> list[tuple[str, str]]:
+    """List the folders on a path's way, and what is looked up in each; a folder at the end with no name."""
+    steps: list[tuple[str, str]] = []
+    here, waiting, links = "/", path.split("/")[::-1], 0
+    while waiting:
+        name = waiting.pop()
+        if name == "..":
+            here = os.path.dirname(here)  # noqa: PTH120
+        if name in ("", ".", ".."):
+            continue
+        steps.append((here, name))
+        found = os.path.join(here, name)  # noqa: PTH118
+        links += os.path.islink(found)  # noqa: PTH114
+        if os.path.islink(found) and links <= LINKS:  # noqa: PTH114
+            target = os.readlink(found)  # noqa: PTH115
+            here = "/" if target.startswith("/") else here
+            waiting += target.split("/")[::-1]
+        elif os.path.isdir(found):  # noqa: PTH112
+            here = found
+        else:  # a file, or what is not there
+            return steps
+    return [*steps, (here, "")]
+
+
+def _is_exposed(folder: str, name: str, uid: int, writable: set[str]) -> bool:
+    facts = os.stat(folder)  # noqa: PTH116
+    if facts.st_uid == uid:  # who can give himself every right
+        return True
+    is_sticky = bool(facts.st_mode & stat.S_ISVTX)
+    if not is_sticky:
+        return folder in writable or bool(facts.st_mode & stat.S_IWOTH)
+    with contextlib.suppress(OSError):
+        return folder in writable and bool(name) and os.lstat(os.path.join(folder, name)).st_uid == uid  # noqa: PTH118
+    return False
+
+
+def _writable(folders: list[str], user: dict[str, Any]) -> set[str]:
+    """Try as that user which folders can be written: by owner, group, or an access control list. All, if it cannot be tried."""
+    said = _tried(user, lambda: [each for each in folders if os.access(each, os.W_OK | os.X_OK)])
+    return set(folders if said is None else said)
+
+
+def _tried(user: dict[str, Any] | None, attempt: Callable[[], list[str]]) -> list[str] | None:
+    """Try something as that user in a child. None when there is no answer: that user may stop the child, as each of its own."""
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         try:
             _become(user)
-            os._exit(0 if os.access(folder, os.X_OK) else 1)
+            with open(writing, "wb") as answer:  # noqa: PTH123 - a descriptor
+                answer.write(json.dumps(attempt()).encode("ascii"))
+            os._exit(0)
         finally:
             os._exit(2)
-    status = os.waitpid(child, 0)[1]
-    return {0: True, 1: False}.get(os.WEXITSTATUS(status)) if os.WIFEXITED(status) else None
+    os.close(writing)
+    said, end = b"", time.monotonic() + PROBE_TIMEOUT
+    with open(reading, "rb", buffering=0) as answer:  # noqa: PTH123 - a descriptor
+        while select.select([answer], [], [], max(0.0, end - time.monotonic()))[0] and (
+            piece := answer.read(65536)
+        ):
+            said += piece
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    try:
+        return list(json.loads(said))
+    except ValueError:
+        return None
+
+
+def _names(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names
+    except OSError:  # it is not there, is no folder, or may not be looked into: said elsewhere
+        return []
+
+
+def _is_marked(folder: str) -> bool:
+    with contextlib.suppress(OSError):
+        facts = os.lstat(f"{folder}/{MARK}")
+        return stat.S_ISREG(facts.st_mode) and facts.st_uid in (0, os.geteuid())
+    return False
+
+
+def _is_configured(root: str) -> bool:
+    with contextlib.suppress(OSError):
+        path = f"{root}/supervisor/supervisord.conf"
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a descriptor
+            facts = os.fstat(descriptor)
+            is_file = stat.S_ISREG(facts.st_mode) and facts.st_uid in (0, os.geteuid())
+            return is_file and PLUGIN in file.read(CONF_MAX)
+    return False
+
+
+def _has_layout(root: str, holds: list[str], layout: dict[str, list[str]]) -> bool:
+    """Tell whether the folder has nothing but what a deploy makes in it, in supervisord's folder, and in those of instances."""
+    instances = [f"{root}/instances/{name}" for name in _names(f"{root}/instances")]
+    return (
+        bool({"supervisor", "instances"} & set(holds))
+        and set(holds) <= set(layout["root"])
+        and set(_names(f"{root}/supervisor")) <= set(layout["supervisor"])
+        and all(os.path.isdir(each) and set(_names(each)) <= set(layout["instance"]) for each in instances)  # noqa: PTH112
+    )
+
+
+def _is_ours(path: str) -> bool:
+    """Tell whether nobody but root and us can replace what stands there; what does not stand there is nobody's."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return True
+    if facts.st_uid not in (0, os.geteuid()):
+        return False
+    if stat.S_ISLNK(facts.st_mode) or facts.st_mode & stat.S_ISVTX:
+        return True
+    return not (
+        facts.st_mode & stat.S_IWOTH
+        or (facts.st_mode & stat.S_IWGRP and facts.st_gid not in (0, os.getegid()))
+    )
+
+
+def _may_enter(folder: str, user: dict[str, Any] | None) -> bool | None:
+    """Try as that user whether what lies in the folder can be reached; None when it is no folder, or we cannot try."""
+    if not _may_become(user) or not os.path.isdir(folder):  # noqa: PTH112
+        return None
+    said = _tried(user, lambda: [folder] if os.access(folder, os.X_OK) else [])
+    return None if said is None else said != []
 
 
 def misplaced(wanted: dict[str, str]) -> list[dict[str, str]]:
@@ -504,26 +744,47 @@ class Question(NamedTuple):
     socket_paths: list[str] | None = None  # unix sockets' paths to be measured
     supervisor: str | None = None  # supervisord's folder
     kinds: dict[str, str] | None = None  # paths, and what each is to be: folder, link or file
+    layout: dict[str, list[str]] | None = (
+        None  # what a deploy makes: names in the root, supervisord's folder, an instance's
+    )
 
 
 def gather(question: Question) -> dict[str, Any]:
     """Gather all facts."""
-    user = user_facts(question.user) if question.user else None
     supervisor = question.supervisor
+    server = server_facts(supervisor) if supervisor else None
+    user = user_facts(question.user, server["owner"] if server else None) if question.user else None
+    tried_as = _tried_as(user)
     return {
         "euid": os.geteuid(),
         "user": user,
         "cores": core_facts(),
         "open_files": limit_facts(),
+        "may": may_facts(),
         "network": network_facts(),
-        "pythons": python_facts(question.pythons or [], user),
+        "pythons": python_facts(question.pythons or [], tried_as),
         "listen": [listen_facts(url) for url in question.listen or []],
-        "root": path_facts(question.root, user) if question.root else None,
+        "root": _root(question, tried_as),
         "socket_paths": [socket_path_facts(path) for path in question.socket_paths or []],
-        "supervisor": server_facts(supervisor) if supervisor else None,
+        "supervisor": server,
         "configured": configured_sockets(f"{supervisor}/conf.d") if supervisor else [],
         "misplaced": misplaced(question.kinds or {}),
     }
+
+
+def _root(question: Question, user: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not question.root:
+        return None
+    facts = path_facts(question.root, user)
+    if not question.layout:
+        return facts
+    folders = [
+        path
+        for path, kind in (question.kinds or {}).items()
+        if kind == "folder" and not OF_THE_USER.search(path)
+    ]
+    own = exposed([question.root, *folders, f"{question.root}/supervisor/venv/bin/python"], user)
+    return {**facts, **root_facts(question.root, question.layout), "exposed": own}
 
 
 def question_of(text: str) -> Question:

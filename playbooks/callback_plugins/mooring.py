@@ -1,7 +1,8 @@
 """Ansible's stdout callback of this project: phases with their progress, then one summary at the very end.
 
 This is the adapter between Ansible's events and `tools/mooring_output`, which decides what is said. With `-v` it is
-Ansible's own default output, and the end of a roll in words.
+Ansible's own default output, and the end of a roll in words. Whatever Ansible prints, and wherever, is plain: what hosts say has
+no control characters on the operator's terminal (`Plain`).
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from typing import Any
 from ansible import constants as C  # noqa: N812 - its usual name
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
-from ansible.utils.color import stringc
 from ansible.utils.display import Display
 
-sys.path.append(str(Path(__file__).resolve().parents[2] / "tools"))
+sys.path += [str(Path(__file__).resolve().parents[2] / folder) for folder in ("tools", "app")]
 
+from mooring import texts
 from mooring_output import phases, report, roll, text
 from mooring_output.screen import Screen
 
@@ -43,10 +44,83 @@ PROGRESS = "progress"
 """The tag of a debug task whose message is printed at once and not in the summary."""
 
 
-class Loud(Default):
+class Interruptible(Default):
+    """What ends a run by Ctrl-C for certain.
+
+    Ansible's handler raises KeyboardInterrupt, which Python drops when the signal has come while a process was forked for a
+    task: what the hooks of os.register_at_fork raise is only written to stderr.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._interrupted = False
+
+    def _heed_interrupts(self) -> None:
+        """Know of Ctrl-C from now on, beside Ansible."""
+        ansibles = signal.getsignal(signal.SIGINT)
+
+        def on_interrupt(number: int, frame: FrameType | None) -> None:
+            self._interrupted = True
+            if callable(ansibles):
+                ansibles(number, frame)
+
+        signal.signal(signal.SIGINT, on_interrupt)
+
+    def _end_if_interrupted(self) -> None:
+        if self._interrupted:
+            raise KeyboardInterrupt
+
+
+class Coloured(str):
+    """A text that is plain but for Ansible's own colours."""
+
+    __slots__ = ()
+
+
+class Plain(Interruptible):
+    """Has each text that Ansible prints plain: results, warnings, diffs, and with `-vvv` what a connection has received."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._display_any = self._display.display
+        self._display.display = self._display_plain  # one object, by which all of Ansible prints
+
+    def _display_plain(self, msg: str, *arguments: Any, **options: Any) -> None:
+        """Print a text; Ansible gives it its colour behind this."""
+        self._display_any(msg if isinstance(msg, Coloured) else text.plain(msg), *arguments, **options)
+
+    def _get_diff(self, difflist: Any) -> str:
+        """Return a diff with the colours of its lines, and none of its own."""
+        return Coloured(super()._get_diff(_plain(difflist)))
+
+    def _get_item_label(self, result: Any) -> Any:
+        """Return what names an item, in one line."""
+        label = super()._get_item_label(result)
+        return texts.plain(label) if isinstance(label, str) else label
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        """Print the recap, which has colours within its lines, and nothing that a host has said."""
+        self._display.display = self._display_any
+        try:
+            super().v2_playbook_on_stats(stats)
+        finally:
+            self._display.display = self._display_plain
+
+
+class Loud(Plain):
     """Ansible's own output, and what is to be said of a roll that has ended early."""
 
     CALLBACK_NAME = "mooring"
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        """Be told of Ctrl-C."""
+        super().v2_playbook_on_start(playbook)
+        self._heed_interrupts()
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        """Begin no task after Ctrl-C."""
+        self._end_if_interrupted()
+        super().v2_playbook_on_task_start(task, is_conditional)
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         """Add the words to the recap."""
@@ -55,7 +129,7 @@ class Loud(Default):
             self._display.display(line)
 
 
-class Quiet(Default):
+class Quiet(Plain):
     """Phases and a summary."""
 
     CALLBACK_NAME = "mooring"
@@ -69,25 +143,18 @@ class Quiet(Default):
         self._several = False
         self._began = time.monotonic()
         self._under_way = self._reached = ""
-        self._ended = self._interrupted = False
+        self._ended = False
         self._seen: set[tuple[str, str]] = set()
 
     # --- the run -------------------------------------------------------------------------------------------
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Know what runs, and be told of Ctrl-C."""
+        self._heed_interrupts()
         self._report.playbook = Path(playbook._file_name).name
         self._report.check = bool(context.CLIARGS.get("check"))
         if self._report.check:
             self._show("Check mode: nothing is changed.")
-        ansibles = signal.getsignal(signal.SIGINT)
-
-        def on_interrupt(number: int, frame: FrameType | None) -> None:
-            self._interrupted = True
-            if callable(ansibles):
-                ansibles(number, frame)
-
-        signal.signal(signal.SIGINT, on_interrupt)
         atexit.register(self._left)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
@@ -99,7 +166,8 @@ class Quiet(Default):
         self._several = self._several or len(found.get("ansible_play_hosts_all", [])) > 1
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:  # noqa: ARG002 - Ansible's
-        """Begin a task, and with it perhaps a phase."""
+        """Begin a task, and with it perhaps a phase; none after Ctrl-C."""
+        self._end_if_interrupted()
         path, _, _ = (task.get_path() or "").rpartition(":")
         role = task._role.get_name() if task._role else ""
         self._screen.task(task.name or task.get_name())
@@ -224,7 +292,7 @@ class Quiet(Default):
         for each in told["results"] if result.task.loop and "results" in told else [told]:
             if not (each.get("diff") and each.get("changed")):
                 continue
-            shown = self._get_diff(_plain(each["diff"])).rstrip()
+            shown = Coloured(self._get_diff(each["diff"]).rstrip())
             if not shown:
                 continue
             host = result.host.get_name()
@@ -238,7 +306,7 @@ class Quiet(Default):
     # --- what is printed -----------------------------------------------------------------------------------
 
     def _show(self, line: str, color: str | None = None) -> None:
-        self._display.display(stringc(line, color) if color else line)
+        self._display.display(line, color=color)
         sys.stdout.flush()
 
     def _line(self, line: str) -> None:

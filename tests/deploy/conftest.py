@@ -25,6 +25,22 @@ REPOSITORY = Path(__file__).parents[2]
 SITE = Path(__file__).parent / "site"
 
 
+GREETER: dict[str, Any] = {
+    "api_name": "greeter",
+    "bind": "127.0.0.1",
+    "workers": 2,
+    "app_source": [str(SITE)],
+    "app_requirements": str(SITE / "requirements.txt"),
+    "wsgi_apps": {"django": "greeter:application", "pecan": "greeter:make_app()"},
+    "smoke_path": "/",
+    "gate_timeout": 60,
+    "supervisorctl_conf": "",
+    "companions": {},
+    "app_environment": {},
+}
+"""The settings of an instance of it."""
+
+
 @dataclass
 class Site:
     """One mooring_root of the test's own, with an instance called `greeter`."""
@@ -33,6 +49,8 @@ class Site:
     port: int
     knobs: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
+    folder: Path = REPOSITORY
+    """Where the operator is."""
     first: str = ""
     """What an operator saw of the first deploy."""
 
@@ -43,7 +61,11 @@ class Site:
     def start(self, playbook: str, *arguments: str, **knobs: Any) -> subprocess.Popen[str]:
         """Start a playbook as a user does, with knobs for this run alone."""
         values = {**self.knobs, "mooring_root": str(self.root), "api_port": self.port, **knobs}
-        command = [str(Path(sys.executable).parent / "ansible-playbook"), playbook, *arguments]
+        command = [
+            str(Path(sys.executable).parent / "ansible-playbook"),
+            str(REPOSITORY / playbook),
+            *arguments,
+        ]
         if not knobs.pop("alone", False):  # "alone": the inventory on the command line says all
             # A file, as users keep secrets: Ansible's -vvv shows the command line.
             # One for each instance, as two may be deployed at once.
@@ -61,7 +83,7 @@ class Site:
         environment["COLUMNS"] = "1000"  # errors are compared by their words: no line is to be folded
         return subprocess.Popen(
             command,
-            cwd=REPOSITORY,
+            cwd=self.folder,
             env=environment,
             text=True,
             stdout=subprocess.PIPE,
@@ -170,9 +192,9 @@ def recap(output: str) -> dict[str, int]:
     return recaps(output)["localhost"]
 
 
-@pytest.fixture(scope="session")
-def site() -> Iterator[Site]:
-    """Deploy the greeter; what is left at the end is removed, and that too must work."""
+@contextlib.contextmanager
+def greeter(**knobs: Any) -> Iterator[Site]:
+    """Make a folder and an inventory for the greeter, with some knobs more; whatever is left at the end is removed."""
     # Not tmp_path: a folder of root's own (mode 0700) would hide the deployment from its service user.
     folder = Path(tempfile.mkdtemp(prefix="mooring-test-"))
     folder.chmod(0o755)
@@ -183,19 +205,7 @@ def site() -> Iterator[Site]:
     one = Site(
         root=folder / "site",
         port=free_port(),
-        knobs={
-            "api_name": "greeter",
-            "bind": "127.0.0.1",
-            "workers": 2,
-            "app_source": [str(SITE)],
-            "app_requirements": str(SITE / "requirements.txt"),
-            "wsgi_apps": {"django": "greeter:application", "pecan": "greeter:make_app()"},
-            "smoke_path": "/",
-            "gate_timeout": 10,
-            "supervisorctl_conf": "",
-            "companions": {},
-            "app_environment": {},
-        },
+        knobs={**GREETER, **knobs},
         # What a deployer's shell may have, and nothing that is deployed may obey.
         environment={
             "PIP_USER": "1",
@@ -205,6 +215,16 @@ def site() -> Iterator[Site]:
         },
     )
     try:
+        yield one
+    finally:
+        one.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """Deploy the greeter; what is left at the end is removed, and that too must work."""
+    with greeter() as one:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
             one.first = one.deploy()
@@ -214,7 +234,4 @@ def site() -> Iterator[Site]:
         (one.root / "supervisor/venv").symlink_to("venvs/gone")
         removed = one.run("playbooks/remove.yml", remove_data=True)  # tests have written some
         assert removed.returncode == 0, removed.stdout
-        assert not one.root.exists()
-    finally:
-        one.end()
-        shutil.rmtree(folder, ignore_errors=True)
+        assert not one.root.exists(), f"left: {[*one.root.rglob('*')]}\n{removed.stdout}"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
+import importlib.metadata
 import json
 import os
 import signal
+import subprocess
 
 import pytest
+from packaging.utils import canonicalize_name
 
-from tests.deploy.conftest import SITE, Site, recap
+from tests.deploy.conftest import REPOSITORY, SITE, Site, recap
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(site: Site) -> None:
@@ -91,8 +95,17 @@ def test_a_secret_arrives_and_shows_nowhere(site: Site) -> None:
         and b"hush-hush" in path.read_bytes()
     ]
     assert [path.name for path in shown] == ["secrets.json"]
+    plain = hashlib.sha256(b'{"GREETER_SECRET": "hush-hush"}').hexdigest()  # by which a guess would be tried
+    assert plain not in output.stdout
+    told_by = [path for path in site.root.rglob("*.json") if plain.encode() in path.read_bytes()]
+    assert [(path.name, path.stat().st_mode & 0o077) for path in told_by] == [("manifest.json", 0)]
+    assert (site.root / ".secrets-key").stat().st_mode & 0o077 == 0
     assert shown[0].stat().st_mode & 0o007 == 0
     assert shown[0].parent.stat().st_mode & 0o007 == 0
+    if os.geteuid() == 0:  # other programs of the host run as nobody: none of them reads it
+        nobody = {"user": 65534, "group": 65534, "extra_groups": [65534]}
+        read = subprocess.run(["cat", shown[0]], capture_output=True, check=False, **nobody)
+        assert (read.returncode, read.stdout) == (1, b"")
     site.deploy()
 
 
@@ -181,3 +194,37 @@ def test_release_json_says_what_went_in(site: Site) -> None:
     assert manifest["workers"] == 2
     assert manifest["framework"] == "django"
     assert manifest["wsgi_app"] == "greeter:application"
+
+
+@pytest.mark.parametrize("of", ["release", "supervisor"])
+def test_the_bill_of_materials_names_what_is_installed_and_nothing_else(site: Site, of: str) -> None:
+    release = site.home / "releases" / site.live()["release"]
+    venv = release / "venv" if of == "release" else site.root / "supervisor/venv"
+    text = (venv / "sbom.cdx.json").read_text()
+    bill = json.loads(text)
+    (packages,) = venv.glob("lib/python3.*/site-packages")
+    installed = {
+        canonicalize_name(each.metadata["Name"]): each.version
+        for each in importlib.metadata.distributions(path=[str(packages)])
+    }
+    assert {each["name"]: each["version"] for each in bill["components"]} == installed
+    locks = ("runtime", "multicloud") if of == "release" else ("supervisor",)
+    locked = "".join((REPOSITORY / f"requirements/{name}.txt").read_text() for name in locks)
+    from_lock = {
+        each["name"]: each["hashes"] for each in bill["components"] if each["purl"].startswith("pkg:pypi/")
+    }
+    sources = {"mooring", "greeter"} if of == "release" else {"mooring"}
+    assert set(installed) - set(from_lock) == sources  # the application is in it too
+    for name, hashes in from_lock.items():
+        lines = locked.partition(f"{name}=={installed[name]} ")[2].partition("# via")[0]
+        assert lines
+        assert all(each["alg"] == "SHA-256" and f"sha256:{each['content']}" in lines for each in hashes)
+        assert hashes
+    version = subprocess.run(
+        [venv / "bin/python", "-V"], capture_output=True, text=True, check=True
+    ).stdout.split()[1]
+    assert {"name": "mooring:python", "value": version} in bill["metadata"]["properties"]
+    if of == "release":
+        assert (release / "sbom.cdx.json").read_text() == text
+        assert "sbom.cdx.json" in json.loads((release / "manifest.json").read_text())["entries"]
+        assert bill["metadata"]["component"]["name"] == "greeter"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -60,7 +61,7 @@ HOOK = """
   gather_facts: false
   vars: {ansible_python_interpreter: PYTHON, repository: FOLDER, instance_name: a, instance_release: b}
   tasks:
-    - ansible.builtin.include_tasks: TASKS/hook.yml
+    - ansible.builtin.include_tasks: REPOSITORY/roles/instance/tasks/hook.yml
       vars:
         instance_hook:
           name: warm
@@ -69,13 +70,25 @@ HOOK = """
 """
 
 
+def play_in(folder: Path, text: str, **environment: str) -> None:
+    """Run a playbook in a folder, with the words of this file in capitals replaced."""
+    for word, instead in (("FOLDER", folder), ("REPOSITORY", REPOSITORY), ("PYTHON", sys.executable)):
+        text = text.replace(word, str(instead))
+    (folder / "play.yml").write_text(text)
+    play(
+        folder / "play.yml",
+        "-i",
+        "localhost,",
+        timeout=DEADLINE,
+        ANSIBLE_STDOUT_CALLBACK="default",
+        **environment,
+    )
+
+
 def test_what_a_hook_leaves_in_the_background_is_not_waited_for(tmp_path: Path) -> None:
     """It has the hook's output still open."""
-    tasks = REPOSITORY / "roles/instance/tasks"
-    text = HOOK.replace("FOLDER", str(tmp_path)).replace("TASKS", str(tasks))
-    (tmp_path / "play.yml").write_text(text.replace("PYTHON", sys.executable))
     try:
-        play(tmp_path / "play.yml", "-i", "localhost,", timeout=DEADLINE, ANSIBLE_STDOUT_CALLBACK="default")
+        play_in(tmp_path, HOOK)
         os.kill(int((tmp_path / "began").read_text()), 0)
     finally:
         (tmp_path / "end").touch()
@@ -84,18 +97,8 @@ def test_what_a_hook_leaves_in_the_background_is_not_waited_for(tmp_path: Path) 
 @pytest.mark.parametrize("pipelining", ["true", "false"])
 def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelining: str) -> None:
     (tmp_path / "text.j2").write_text("{{ what }} for {{ who }}\n")
-    (tmp_path / "play.yml").write_text(
-        PLAY.replace("FOLDER", str(tmp_path)).replace("PYTHON", sys.executable)
-    )
     subprocess.run(["tar", "-cf", "a.tar", "text.j2"], cwd=tmp_path, check=True)
-    play(
-        tmp_path / "play.yml",
-        "-i",
-        "localhost,",
-        timeout=DEADLINE,
-        ANSIBLE_STDOUT_CALLBACK="default",
-        ANSIBLE_PIPELINING=pipelining,
-    )
+    play_in(tmp_path, PLAY, ANSIBLE_PIPELINING=pipelining)
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
     text, file, missing, placed, checked, hidden = told
     assert (text["rc"], text["stdout"], text["stderr"]) == (3, f"good day, wörld in {tmp_path.name}", "odd")
@@ -107,6 +110,41 @@ def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelini
     assert (hidden["paths"], hidden["before"], hidden["diff"]) == ([f"{tmp_path}/made/text"], {}, [])
     assert (tmp_path / "made/text").stat().st_mode & 0o777 == 0o600
     assert differences(checked) == [("tea for you\n", "other\n")]
+
+
+INSTALL = """
+- hosts: localhost
+  connection: local
+  gather_facts: false
+  vars_files: [REPOSITORY/playbooks/vars/wiring.yml]
+  vars:
+    ansible_python_interpreter: PYTHON
+    virtualenv_path: FOLDER/venv
+    virtualenv_python: {path: PYTHON}
+    __virtualenv_bundle: {path: FOLDER/a.tar, sha256: DIGEST, sbom: FOLDER/absent}
+  tasks:
+    - block:
+        - include_role: {name: virtualenv, tasks_from: install}
+      rescue:
+        - copy: {dest: FOLDER/told, content: "{{ ansible_failed_result.msg }}"}
+"""
+
+
+@pytest.mark.parametrize("pipelining", ["true", "false"])
+def test_a_bundle_that_was_replaced_after_it_was_built_is_not_installed(
+    tmp_path: Path, pipelining: str
+) -> None:
+    """Who can write to the controller's cache, or to the place where a slow connection puts the file, replaces it."""
+    (tmp_path / "evil").write_text("x")
+    subprocess.run(["tar", "-cf", "a.tar", "evil"], cwd=tmp_path, check=True)
+    digest = hashlib.sha256(b"the bundle that was built").hexdigest()
+    play_in(tmp_path, INSTALL.replace("DIGEST", digest), ANSIBLE_PIPELINING=pipelining)
+    assert (
+        "On localhost: the bundle that has arrived is not the one that was built"
+        in (tmp_path / "told").read_text()
+    )
+    assert not (tmp_path / "venv").exists()
+    assert not list((tmp_path / "venv.wheels").iterdir())
 
 
 def differences(result: dict[str, Any]) -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from support.fuzzing import check_plain
 from tests.deploy.conftest import REPOSITORY, Site, free_port
 
 BIN = Path(sys.executable).parent
@@ -88,6 +90,52 @@ def test_with_v_it_is_ansibles_own_output(play: Path) -> None:
     assert "TASK [Break]" in done.stdout
     assert "PLAY RECAP" in done.stdout
     assert "hush-hush" not in done.stdout
+
+
+HOSTILE = "\x1b[30mhidden \x9b31m\x1b]0;title\x07 \rover\x85next\u2028line \u202egpj.exe \x7f\x0b"
+SAYS_IT = """\
+- hosts: all
+  gather_facts: false
+  connection: local
+  tasks:
+    - name: Say it
+      ansible.builtin.command: {argv: [cat, "{{ file }}"]}
+      changed_when: false
+      register: said
+    - name: Show it
+      ansible.builtin.debug: {msg: "{{ said.stdout }}"}
+    - name: Show each
+      ansible.builtin.debug: {msg: one}
+      loop: ["{{ said.stdout }}", "forged\\nok: [one]"]
+    - name: Write it
+      ansible.builtin.copy: {content: "{{ said.stdout }}", dest: "{{ file }}.copy", mode: "0600"}
+    - name: Fail by it
+      ansible.builtin.command: {argv: [sh, -c, "cat {{ file }} >&2; exit 3"]}
+      ignore_errors: true
+    - name: Run nothing by it
+      ansible.builtin.raw: "cat {{ file }}; exit 3"
+      ignore_errors: true
+    - name: End by it
+      ansible.builtin.fail: {msg: "{{ said.stdout }}"}
+"""
+COLOUR = re.compile("\x1b\\[(?:0|[01];3[1-7]|1;30)m")
+"""Of Ansible's own; black is none of them, dark grey is."""
+
+
+@pytest.mark.parametrize("words", [["--diff"], ["-vvvv", "--diff"]])
+def test_what_a_host_says_steers_no_terminal(tmp_path: Path, words: list[str]) -> None:
+    """Raw results, items, diffs, a failure, and with `-vvvv` what the connection has received; in colours as on a terminal."""
+    (tmp_path / "said").write_text(HOSTILE)
+    (tmp_path / "play.yml").write_text(SAYS_IT)
+    file = ("-e", f"file={tmp_path / 'said'}")
+    done = run(*words, "-i", "one,", *HERE, *file, tmp_path / "play.yml", ANSIBLE_FORCE_COLOR="1")
+    assert done.returncode == 2, done.stdout + done.stderr
+    shown = done.stdout + done.stderr
+    assert COLOUR.search(shown)
+    check_plain(COLOUR.sub("", shown), kept="\n\t")
+    assert shown.count(r"\u202egpj.exe") >= 2
+    assert "\x1b[0;32m+\\x1b[30mhidden" in shown, "a line of a diff has its colour"
+    assert "\nok: [one]\n" not in shown
 
 
 def test_on_a_terminal_colours_are_those_that_are_wanted(play: Path) -> None:
@@ -268,11 +316,18 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
         "instances/other/releases",
     ):
         (root / folder).mkdir(parents=True)
+    # As a deploy from before there was a mark has left it
+    conf = root / "supervisor/supervisord.conf"
+    conf.write_text(
+        "[rpcinterface:mooring]\nsupervisor.rpcinterface_factory=mooring.plugin:make_rpcinterface\n"
+    )
     own = [root / "supervisor/conf.d/greeter-blue.conf", root / "instances/greeter/live.json"]
     foreign = [
         root / "supervisor/conf.d/cron.conf",
         root / "notes.txt",
         root / "instances/greeter/data/db.sqlite3",
+        root / "instances/greeter/todo.txt",
+        root / "instances/list.txt",
     ]
     for path in own + foreign:
         path.write_text("")
@@ -298,20 +353,38 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
     output = remove()
     assert "goes on to run what is not of Mooring: cron.conf" in output
     assert f"Left {root}/instances/greeter/data" in output
-    assert "notes.txt" in output
+    assert f"Left what is not of Mooring in {root}/instances/greeter: todo.txt." in output
+    assert f"Left what is not of Mooring in {root}: instances/list.txt, notes.txt." in output
     assert [path for path in foreign if not path.exists()] == []
     assert not (root / "instances/greeter/releases").exists()
     assert client.exists(), "it names another supervisord"
     foreign[0].unlink()
     client.write_text(f"[supervisorctl]\nserverurl=unix://{root}/supervisor/run/supervisor.sock\n")
     output = remove(remove_data=True)
-    assert sorted(path.name for path in root.rglob("*")) == ["notes.txt"]
-    assert "notes.txt" in output
+    left = ["instances", "instances/greeter", "instances/greeter/todo.txt", "instances/list.txt", "notes.txt"]
+    assert sorted(str(path.relative_to(root)) for path in root.rglob("*")) == [".mooring", *left]
+    assert "todo.txt" in output
     assert not client.exists()
+    shutil.rmtree(root / "instances")
     foreign[1].unlink()
     remove()
-    assert not root.is_symlink()
+    assert root.is_symlink()  # it is the administrator's
     assert list(disk.iterdir()) == []
+
+
+def test_a_removal_touches_no_folder_of_others(site: Site, short: Path) -> None:
+    """Whatever is called supervisor/ and instances/ there."""
+    files = [short / "site/supervisor/etc/cron.conf", short / "site/instances/photos/2026/one.jpg"]
+    for path in files:
+        path.parent.mkdir(parents=True)
+        path.write_text("of others")
+    said = short / "knobs.json"
+    said.write_text(json.dumps({**site.knobs, "api_port": free_port(), "mooring_root": f"{short}//site/"}))
+    done = run("playbooks/remove.yml", "-e", f"@{said}")
+    assert done.returncode == 2, done.stdout + done.stderr
+    words = f"{short}/site, and on localhost that folder has instances, supervisor, and no file .mooring that says"
+    assert words in done.stdout + done.stderr
+    assert [path.read_text() for path in files] == ["of others"] * 2
 
 
 def test_supervisorctl_says_what_it_can_ask(site: Site, tmp_path: Path) -> None:

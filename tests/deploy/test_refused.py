@@ -30,7 +30,7 @@ WRONG_VALUES: list[tuple[dict[str, Any], str]] = [
     ({"workers": "", "bind": None}, "bind is null."),
 ]
 WRONG_TARGETS: list[tuple[dict[str, Any], str]] = [
-    ({"service_user": "nobody-of-that-name"}, 'service_user is "nobody-of-that-name"'),
+    ({"mooring_root": str(REPOSITORY)}, "and no file .mooring that says that it is Mooring's"),
     ({"service_user": "root"}, "nothing of Mooring runs as root"),
     ({"target_python": "/bin/true"}, "has no Python that will do"),
     ({"mooring_root": "/proc/mooring"}, "another folder by mooring_root"),

@@ -20,6 +20,7 @@ KNOBS: dict[str, Any] = {
     "companions": {"teller": "greeter"},
     "hooks_before": [{"name": "tell", "command": ["python", "-c", TELL]}],
     "app_environment": {"GREETING": "told", "TZ": "Europe/Paris"},
+    "umask": "027",
 }
 
 
@@ -29,6 +30,8 @@ def told(site: Site) -> Iterator[Site]:
     site.deploy(**KNOBS)
     yield site
     site.deploy()
+    # The companion of an ordinary user may write in its folder; a removal leaves what an application has put there.
+    (site.home / "written").unlink(missing_ok=True)
 
 
 def test_worker_companion_and_hook_find_a_defined_environment_and_write_data_alone(told: Site) -> None:
@@ -52,6 +55,7 @@ def test_worker_companion_and_hook_find_a_defined_environment_and_write_data_alo
         assert found["LANG"] == "C.UTF-8"
         assert found["MOORING_DATA_DIR"] == str(data)
         assert (each["umask"], each["uid"]) == (0o027, user.pw_uid)
+        assert (each["core"], each["no_new"]) == ([0, 0], "1")
         assert each["written"]["data"] == "written"
         assert each["written"]["beside the code"] == "Permission denied"
     for each in (worker, hook):

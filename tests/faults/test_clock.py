@@ -31,18 +31,21 @@ from tests.load.stage import RATE, Stage, staged
 HOUR = 3600
 OFFSET = "offset"
 LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
-SITECUSTOMIZE = """
-# supervisord gives its processes nothing of the environment that it was started in; here they need the library.
-import os
+SLEEP = "import functools, select, time; time.sleep = functools.partial(select.select, [], [], [])"
+"""libfaketime fails each clock_nanosleep(2) until a moment of the monotonic clock (EINVAL), which is how time.sleep waits."""
 
-kept = {name: os.environ[name] for name in os.environ if name.startswith(("LD_PRELOAD", "FAKETIME_", "NO_FAKE_", "PYTHONPATH"))}
+SUPERVISORD = f"""
+# supervisord gives its processes nothing of the environment that it was started in; here they need the library.
+import os, runpy, sys
+
+kept = {{name: os.environ[name] for name in os.environ if name.startswith(("LD_PRELOAD", "FAKETIME_", "NO_FAKE_"))}}
 clear = os.environ.clear
 os.environ.clear = lambda: (clear(), os.environ.update(kept)) and None
-# libfaketime fails each clock_nanosleep(2) until a moment of the monotonic clock (EINVAL), which is how time.sleep waits.
-import select, time
-
-time.sleep = lambda seconds: select.select([], [], [], seconds) and None
+{SLEEP}
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
 """
+
 NEEDS = "libfaketime is not there (Debian: apt-get install libfaketime)"
 
 pytestmark = pytest.mark.skipif(not LIBRARIES, reason=NEEDS)
@@ -95,9 +98,12 @@ def clock() -> Iterator[Clock]:
     folder = Path(tempfile.mkdtemp(prefix="mooring-clock-"))
     folder.chmod(0o755)
     tell(folder / OFFSET, 0)
-    (folder / "sitecustomize.py").write_text(SITECUSTOMIZE)
+    (folder / "supervisord.py").write_text(SUPERVISORD)
     settings = {"MOORING_BODY_TIMEOUT": 120}
-    with staged("--rate", str(RATE), "--timeout", "60", drain_timeout=60, worker_settings=settings) as stage:
+    files = {"sleep.pth": f"{SLEEP}\n"}
+    with staged(
+        "--rate", str(RATE), "--timeout", "60", files=files, drain_timeout=60, worker_settings=settings
+    ) as stage:
         with stage.generator.marked("supervisord started with the other clock"):
             end_supervisord(stage, signal.SIGTERM)
             _start_supervisord(stage, folder)
@@ -108,7 +114,7 @@ def clock() -> Iterator[Clock]:
 
 
 def _start_supervisord(stage: Stage, folder: Path) -> None:
-    """Start it as the playbook does. It alone, with its processes, gets the library."""
+    """Start it as the playbook does, but by a program of the test. It alone, with its processes, gets the library."""
     home = stage.root / "supervisor"
     environment = {
         **os.environ,
@@ -117,9 +123,9 @@ def _start_supervisord(stage: Stage, folder: Path) -> None:
         "FAKETIME_CACHE_DURATION": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
         "NO_FAKE_STAT": "1",
-        "PYTHONPATH": str(folder),
     }
-    words = [home / "venv/bin/supervisord", "-c", home / "supervisord.conf"]
+    words = [home / "venv/bin/python", "-I", folder / "supervisord.py"]
+    words += [home / "venv/bin/supervisord", "-c", home / "supervisord.conf"]
     subprocess.run(words, env=environment, check=True, stdin=subprocess.DEVNULL)
     stage.until(stage.workers)
 

@@ -128,6 +128,7 @@ def _racer(home: Path, name: str, meeting: Path) -> subprocess.Popen[str]:
         f"instance_home={home}/instance",
     ]
     words += ["-e", "instance_name=raced", "-e", f"instance_user={os.geteuid()}"]
+    words += ["-e", f"instance_mark={home}/.mooring"]
     words += ["-e", f"ansible_python_interpreter={sys.executable}"]
     words += ["-e", f'{{"meet": ["{sys.executable}", "{FOLDER}/meet.py", "{meeting}", "{name}"]}}']
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}

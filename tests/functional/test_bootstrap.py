@@ -20,6 +20,7 @@ from functional.support import (
     free_port,
     listening,
     socket_inode,
+    turns,
     until,
 )
 from functional.support_instance import APPLICATIONS, Instance
@@ -210,3 +211,18 @@ def test_a_private_socket_that_somebody_has_removed_comes_again(instance: Instan
     until(path.exists, "the status socket")
     assert private.ask(path, "ready", 10)["pid"] == pid
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
+def test_a_run_folder_that_is_taken_away_ends_no_bootstrap(instance: Instance) -> None:
+    """A careless chown, or chmod; when it is given back, the socket comes again."""
+    path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
+    before = turns(pid)
+    instance.run_dir.chmod(0)
+    try:
+        until(lambda: turns(pid) > before + 20, "it has looked")
+    finally:
+        instance.run_dir.chmod(0o700)
+    path.unlink()
+    until(path.exists, "the status socket")
+    assert private.ask(path, "ready", 10)["pid"] == pid

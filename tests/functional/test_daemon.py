@@ -6,17 +6,31 @@ import json
 import os
 import pwd
 import signal
+import socketserver
 import subprocess
 import sys
+import threading
+import xmlrpc.client
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from functional.support import ROOT, Supervisord, alive, free_port, until
+import on_host
+from functional.support import (
+    AS_SYSTEMD,
+    ROOT,
+    Supervisord,
+    alive,
+    free_port,
+    listening,
+    socket_inode,
+    until,
+)
 from mooring import target
 from mooring.control.alone import alone
-from mooring.daemon import Daemon, main
+from mooring.daemon import Daemon, DaemonError, main
 
 
 def command_of(supervisord: Supervisord, script: str, *words: str) -> list[str]:
@@ -31,7 +45,7 @@ def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess
     """Run the script as the playbooks do: from standard input, isolated."""
     done = subprocess.run(
         command_of(supervisord, "-", *words),
-        input=(ROOT / "app/mooring/daemon.py").read_text(),
+        input=on_host.source("daemon.py"),
         env={},
         text=True,
         capture_output=True,
@@ -44,6 +58,21 @@ def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess
 
 def said(supervisord: Supervisord, *words: str) -> dict[str, Any]:
     return dict(json.loads(daemon(supervisord, *words).stdout))
+
+
+class Liar(BaseHTTPRequestHandler):
+    """Answers each call with the pid of another process."""
+
+    def do_POST(self) -> None:
+        answer = xmlrpc.client.dumps((self.server.pid,), methodresponse=True).encode()  # type: ignore[attr-defined]
+        self.send_response(200)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None:
+        """A unix socket's client has no address to log."""
 
 
 def test_find_tells_whether_it_runs_and_refuses_one_that_does_not_answer(supervisord: Supervisord) -> None:
@@ -95,9 +124,11 @@ def test_clear_waits_for_the_command_that_is_still_at_work(supervisord: Supervis
     run_dir.mkdir(exist_ok=True)
     supervisord.start()
     words = ("clear", "--instance", "api", "--run-dir", str(run_dir))
+    program_file = supervisord.folder / "daemon.py"
+    program_file.write_text(on_host.source("daemon.py"))
     with alone(run_dir, lambda _: None):  # as mooring.control's commands do
         clearing = subprocess.Popen(
-            command_of(supervisord, str(ROOT / "app/mooring/daemon.py"), *words),
+            command_of(supervisord, str(program_file), *words),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -145,6 +176,24 @@ def test_shutdown_waits_until_it_has_ended_and_says_when_there_was_none(supervis
     assert not alive(pid)
     until(lambda: not alive(child), "its child has ended as well")
     assert said(supervisord, "shutdown", "--timeout", "60") == {"pid": 0}
+
+
+def test_no_process_is_ended_because_the_control_socket_names_it(folder: Path) -> None:
+    """Its folder is the service user's: an attacker in the application can answer there, and root asks."""
+    (folder / "run").mkdir()
+    victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    liar = socketserver.ThreadingUnixStreamServer(str(folder / "run/supervisor.sock"), Liar)
+    liar.pid = victim.pid  # type: ignore[attr-defined]
+    threading.Thread(target=liar.serve_forever, args=[0.05]).start()
+    try:
+        with pytest.raises(DaemonError, match=f"names process {victim.pid}. Nothing was ended"):
+            Daemon(folder / "supervisord.conf").shutdown(5)
+        assert victim.poll() is None
+    finally:
+        liar.shutdown()
+        liar.server_close()
+        victim.communicate(b"\n")
+    assert victim.returncode == 0
 
 
 def test_of_the_environment_that_it_was_started_in_no_process_gets_a_variable(
@@ -222,6 +271,53 @@ def test_supervisord_starts_with_nothing_of_who_starts_it(folder: Path) -> None:
         assert (proc / "cwd").readlink() == Path("/")
         found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
         assert found == target.environment_of(os.geteuid())
+    finally:
+        starter.terminate()
+        starter.wait(30)
+
+
+def test_a_service_has_the_sockets_of_systemd_and_nothing_of_its_environment(folder: Path) -> None:
+    """`systemctl import-environment` in a shell of root's hands its variables to each service that starts from then on."""
+    pidfile, conf = folder / "supervisord.pid", folder / "supervisord.conf"
+    conf.write_text(f"[supervisord]\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    words = [sys.executable, "-m", "mooring.start", "--service", "--user", user, "--conf", str(conf)]
+    environment = {"PYTHONPATH": str(ROOT / "app"), "TOKEN": "x", "INVOCATION_ID": "1", "LD_PRELOAD": ""}
+    with listening(free_port()) as passed:
+        command = [sys.executable, "-c", AS_SYSTEMD, str(passed.fileno()), sys.executable, "-c", CARELESS]
+        starter = subprocess.Popen(
+            [*command, *words], env=environment, pass_fds=[passed.fileno()], stdout=subprocess.DEVNULL
+        )
+        try:
+            until(pidfile.exists, "supervisord runs")
+            proc = Path(f"/proc/{starter.pid}")
+            assert pidfile.read_text().strip() == proc.name, "it has become no daemon"
+            found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
+            told = {"LISTEN_PID": proc.name, "LISTEN_FDS": "1"}
+            assert found == {**target.environment_of(os.geteuid()), **told}
+            assert socket_inode(starter.pid, 3) == str(os.fstat(passed.fileno()).st_ino)
+            assert not (proc / "fd/77").exists()
+            assert Daemon(conf).process() == starter.pid
+        finally:
+            starter.terminate()
+            starter.wait(30)
+
+
+@pytest.mark.parametrize("told", [{"LISTEN_FDS": "75"}, {"LISTEN_PID": "1", "LISTEN_FDS": "75"}])
+def test_of_sockets_that_are_another_process_s_no_service_has_any(folder: Path, told: dict[str, str]) -> None:
+    pidfile, conf = folder / "supervisord.pid", folder / "supervisord.conf"
+    conf.write_text(f"[supervisord]\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    words = [sys.executable, "-m", "mooring.start", "--service", "--user", user, "--conf", str(conf)]
+    starter = subprocess.Popen(
+        [sys.executable, "-c", CARELESS, *words],
+        env={"PYTHONPATH": str(ROOT / "app"), **told},
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        until(pidfile.exists, "supervisord runs")
+        assert not Path(f"/proc/{starter.pid}/fd/77").exists()
+        assert "LISTEN_" not in Path(f"/proc/{starter.pid}/environ").read_text()
     finally:
         starter.terminate()
         starter.wait(30)

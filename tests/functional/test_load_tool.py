@@ -21,7 +21,7 @@ from functional.support import DEADLINE, ROOT, free_port, until
 from functional.worker_certificates import Authority
 
 SERVER = Path(__file__).with_name("load_server.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT / "tools")}
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/tools:{ROOT}/app"}
 GET = ("--get", "/", "--expect-body", "right")
 POST = ("--post", "/count", "--expect-body", "%(id)s")
 KEPT = ("--new", "0", "--kept", "3")

@@ -279,7 +279,7 @@ def _load(one: Worker, out: Path, counted: Path) -> Iterator[Any]:
         "30",
     ]
     command += ["--out", str(out)]
-    tool = subprocess.Popen(command, env={"PYTHONPATH": str(ROOT / "tools")}, stderr=subprocess.PIPE)
+    tool = subprocess.Popen(command, env={"PYTHONPATH": f"{ROOT}/tools:{ROOT}/app"}, stderr=subprocess.PIPE)
     try:
         yield lambda: json.loads((out / "summary.json").read_text())
     finally:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, ROOT, until
+from functional.support import DEADLINE, ROOT, turns, until
 from functional.worker_support import Worker, worker
 from mooring import private
 
@@ -275,3 +275,22 @@ def test_a_private_socket_that_somebody_has_removed_comes_again(make: Any) -> No
     one.terminate()
     assert one.wait() == 0
     assert not one.private.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
+def test_a_run_folder_that_is_taken_away_takes_no_socket_for_good(make: Any) -> None:
+    """A careless chown, or chmod. A worker that ends meanwhile ends as it should."""
+    one, other = make().start(), make().start()
+    before = turns(one.process.pid)
+    one.private.parent.chmod(0)
+    other.private.parent.chmod(0)
+    try:
+        until(lambda: turns(one.process.pid) > before + 1, "it has looked")
+        other.terminate()
+        assert other.wait() == 0
+    finally:
+        one.private.parent.chmod(0o700)
+        other.private.parent.chmod(0o700)
+    one.private.unlink()
+    until(one.private.exists, "the status socket")
+    assert private.ask(one.private, "ready", DEADLINE)["ready"]

@@ -51,6 +51,19 @@ def never_answers(environ: Environ, start_response: Any) -> list[bytes]:
     return []
 
 
+def waits_for_the_end(environ: Environ, start_response: Any) -> list[bytes]:
+    """Write to a file of the path's name whether the client is there, until it has gone or the test wants an answer."""
+    start_response("200 OK", [TEXT])
+    if environ["PATH_INFO"] == "/":
+        return [b"the smoke request"]
+    file = Path(os.environ["WAITS_FOLDER"]) / environ["PATH_INFO"].strip("/")
+    file.write_text("there")
+    while not (gone := environ["mooring.client_gone"]()) and not file.with_suffix(".answer").exists():
+        eventlet.sleep(0.01)
+    file.write_text("gone" if gone else "there")
+    return [b"gone" if gone else b"there"]
+
+
 def answers_late(environ: Environ, start_response: Any) -> list[bytes]:
     eventlet.sleep(2)
     start_response("200 OK", [TEXT])

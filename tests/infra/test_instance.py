@@ -76,6 +76,18 @@ def test_nothing_runs_as_root(processes: list[dict[str, Any]], host: Any, expect
     assert 0 not in owners
 
 
+def test_no_process_can_gain_rights_or_leave_a_core_file(
+    processes: list[dict[str, Any]], host: Any, expected: Any
+) -> None:
+    pid = host.file(f"{expected.root}/supervisor/run/supervisord.pid").content_string.strip()
+    for each in [pid, *(str(each["pid"]) for each in processes)]:
+        status = host.check_output(f"grep -E '^(NoNewPrivs|Umask):' /proc/{each}/status")
+        assert status.split() == ["Umask:", "0077", "NoNewPrivs:", "1"]
+        limits = host.check_output(f"grep '^Max core file size' /proc/{each}/limits")
+        assert limits.split()[4:6] == ["0", "0"]
+        assert int(host.check_output(f"cat /proc/{each}/coredump_filter"), 16) == 0
+
+
 def test_supervisord_knows_them_running(host: Any, expected: Any) -> None:
     home = f"{expected.root}/supervisor"
     status = host.check_output(f"{home}/venv/bin/supervisorctl -c {home}/supervisord.conf status")
@@ -93,7 +105,7 @@ def test_the_api_answers(host: Any, expected: Any) -> None:
         f"c.request('GET', '{expected.path}'); r = c.getresponse(); "
         "print(json.dumps([r.status, r.getheader('Content-Type'), r.read().decode()]))"
     )
-    status, content_type, body = json.loads(host.check_output(f'python3 -c "{client}"'))
+    status, content_type, body = json.loads(host.check_output(f'python3 -I -c "{client}"'))
     assert status == 200
     assert content_type == "application/json"
     # The same JSON whatever framework serves: the table of VIM types, in its order.

@@ -36,7 +36,9 @@ class Generator:
         command = [sys.executable, "-m", "mooring_load", "run", "--url", url, "--until-stopped"]
         command += ["--out", str(out), "--end-with", str(os.getpid()), "--quiet", *options]
         self._process = subprocess.Popen(
-            command, env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tools")}, start_new_session=True
+            command,
+            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{REPOSITORY}/app"},
+            start_new_session=True,
         )
         self.holders: dict[str, str] = {}
         state = control.ask(self._control, "status", ANSWER_WITHIN, ANSWER_WITHIN)

@@ -9,7 +9,7 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,7 +100,7 @@ class Stage(Site):
         words += ["gate", "--instance", self.name, "--colour", live["colour"], "--release", live["release"]]
         words += ["--workers", str(self.manifest()["workers"]), "--timeout", "60"]
         done = subprocess.run(
-            [home / "venv/bin/python", "-m", "mooring.control", *words],
+            [home / "venv/bin/mooringctl", *words],
             text=True,
             capture_output=True,
             check=False,
@@ -147,8 +147,8 @@ class Stage(Site):
 
 
 @contextmanager
-def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
-    """Deploy the counting site and put load on it (`options` of the generator); removed at the end."""
+def staged(*options: str, files: Mapping[str, str] | None = None, **knobs: Any) -> Iterator[Stage]:
+    """Deploy the counting site, with more `files` in its source, under load (`options` of the generator); removed at the end."""
     # Not tmp_path: a folder of root's own (mode 0700) would hide the deployment from its service user.
     folder = Path(tempfile.mkdtemp(prefix="mooring-load-"))
     folder.chmod(0o755)
@@ -157,6 +157,8 @@ def staged(*options: str, **knobs: Any) -> Iterator[Stage]:
     (stage.source / "mooring_load").mkdir()
     for name in ("__init__.py", "app.py"):
         shutil.copy(REPOSITORY / "tools/mooring_load" / name, stage.source / "mooring_load")
+    for name, text in (files or {}).items():
+        (stage.source / name).write_text(text)
     stage.knobs = {
         "api_name": NAME,
         "bind": "127.0.0.1",

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from mooring import integrity
-
-SCRIPT = Path(__file__).parents[2] / "app/mooring/integrity.py"
+import on_host
+from mooring import integrity, removal
 
 
 def unlock(path: Path) -> None:
@@ -111,7 +110,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], Any], str]] = {
     ),
     "manifest empty": (lambda h: write(h / "venvs/vvv/manifest.json", ""), "manifest.json cannot be read"),
     "link dangles": (lambda h: replace(h / "releases/aaa/venv", "../../venvs/gone"), "venvs/gone is missing"),
-    "virtualenv gone": (lambda h: integrity.remove_tree(h / "venvs/vvv"), "venvs/vvv is missing"),
+    "virtualenv gone": (lambda h: removal.remove_tree(h / "venvs/vvv"), "venvs/vvv is missing"),
 }
 
 
@@ -205,7 +204,7 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
     folder = virtualenv(tmp_path / "venvs/vvv")
     unlock(folder / "lib/away")
     (folder / "lib/away").symlink_to(outside)
-    script = [sys.executable, "-I", SCRIPT, "remove", folder, tmp_path / "nothing"]
+    script = [sys.executable, "-I", "-", "remove", folder, tmp_path / "nothing"]
     if os.geteuid() == 0:  # whom no mode stops: as somebody else, then
         for path in [tmp_path, *tmp_path.rglob("*")]:
             os.lchown(path, 65534, 65534)
@@ -217,7 +216,7 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
         outside_owner = {}
     done = subprocess.run(
         ["/usr/bin/env", "python3", *script[1:]] if outside_owner else script,
-        input="",
+        input=on_host.source("integrity.py"),
         capture_output=True,
         text=True,
         check=False,
@@ -227,3 +226,69 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
     assert json.loads(done.stdout) == {"removed": [str(folder)]}
     assert not folder.exists()
     assert outside.stat().st_mode & 0o777 == 0o555
+
+
+CHECKED = """
+import json, resource, sys
+from pathlib import Path
+from mooring import integrity
+resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))
+print(json.dumps(integrity.problems_of_tree(Path(sys.argv[1]))))
+"""
+
+
+def test_a_file_that_has_become_huge_is_not_held_in_memory_nor_read_for_ever(tmp_path: Path) -> None:
+    """secrets.json can be the service user's own, which may write into it what it likes."""
+    secrets = tmp_path / "secrets.json"
+    secrets.write_text("{}")
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(secrets, 65534, 65534)
+    integrity.seal(tmp_path)
+    unlock(secrets)
+    with secrets.open("ab") as file:
+        file.truncate(1 << 40 if is_root else 300 << 20)
+    app = Path(integrity.__file__).parents[1]
+    done = subprocess.run(
+        [sys.executable, "-c", CHECKED, str(tmp_path)],
+        env={"PYTHONPATH": str(app)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == ["secrets.json was changed"]
+
+
+def test_nothing_in_a_virtualenv_is_executed_by_who_checks_it(tmp_path: Path) -> None:
+    """A deploy checks as root what the application's packages have filled."""
+    folder, told = tmp_path / "venvs/vvv", tmp_path / "told"
+    subprocess.run([sys.executable, "-I", "-m", "venv", "--without-pip", folder], check=True)
+    (site,) = folder.glob("lib/python3*/site-packages")
+    hostile = f"import pathlib; pathlib.Path({str(told)!r}).write_text('executed')\n"
+    (site / "hostile.pth").write_text(hostile)
+    (site / "sitecustomize.py").write_text(hostile)
+    subprocess.run([folder / "bin/python", "-I", "-c", ""], check=True)
+    assert told.read_text() == "executed", "that is what the attack can do"
+    told.unlink()
+    integrity.seal(folder)
+    assert integrity.problems_of_virtualenv(folder) == []
+    assert not told.exists()
+    replace(folder / "bin/python", "hostile")  # a package's own program in the place of the interpreter
+    (folder / "bin/hostile").write_text(f"#!/bin/sh\necho executed > {told}; echo 3.11\n")
+    (folder / "bin/hostile").chmod(0o755)
+    said = subprocess.run(
+        [sys.executable, "-I", "-", "seal", folder],
+        input=on_host.source("integrity.py"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (said.returncode, said.stdout) == (1, "")
+    assert "bin/python is no link to an interpreter of this host" in said.stderr
+    folder.chmod(0o755)  # it was sealed before, and only root writes in it then
+    integrity.seal(folder)
+    (problem,) = integrity.problems_of_virtualenv(folder)
+    assert "bin/python is no link to an interpreter of this host" in problem
+    assert not told.exists()

@@ -110,7 +110,7 @@ def test_what_a_masked_unit_leads_to_stays(host: Host) -> None:
     (host.folder / "unit").symlink_to(device)
     for check in (True, False):
         said = host.place({"path": "unit", "content": "new"}, check=check, status=1)
-        assert f"{host.folder}/unit is to be a file, and is a link to {device}. Look at it" in said
+        assert f"{host.folder}/unit must be a file, and is a link to {device}. Look at it" in said
     assert device.is_fifo()
 
 
@@ -124,6 +124,49 @@ def test_root_follows_no_link_of_another_user(host: Host, monkeypatch: pytest.Mo
     said = host.place({"path": "conf", "content": "new"}, status=1)
     assert f"{link} is a link of another user (number {link.lstat().st_uid}), and is not followed" in said
     assert secret.read_text() == "root's"
+
+
+@pytest.mark.parametrize("what", ["folder", "file", "folder above"])
+def test_what_is_swapped_after_it_was_looked_at_is_not_changed(
+    host: Host, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    """The attacker has the worst moment: between the look at the owner and mode, and their change."""
+    above, given = host.folder / "above", layout._ids
+    secret = host.folder / "secret"
+    for folder in (above, secret):
+        (folder / "folder").mkdir(parents=True, mode=0o755)
+        (folder / "file").write_text("text")
+        (folder / "file").chmod(0o644)
+
+    def swap(entry: dict[str, Any]) -> tuple[int, int]:
+        monkeypatch.setattr(layout, "_ids", given)
+        swapped = above if what == "folder above" else above / what
+        swapped.rename(host.folder / "kept")
+        swapped.symlink_to(secret if what == "folder above" else secret / what)
+        return given(entry)
+
+    monkeypatch.setattr(layout, "_ids", swap)
+    kind = {"content": "text"} if what == "file" else {"folder": True}
+    name = "file" if what == "file" else "folder"
+    host.place({"path": f"above/{name}", "mode": "0700", **kind})
+    assert stat.S_IMODE((secret / name).stat().st_mode) == (0o644 if what == "file" else 0o755)
+    kept = host.folder / "kept"
+    assert stat.S_IMODE((kept / "folder" if what == "folder above" else kept).stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it makes a link of another user")
+def test_root_goes_through_no_link_of_another_user(host: Host) -> None:
+    (host.folder / "secret/run").mkdir(parents=True, mode=0o755)
+    (host.folder / "above").symlink_to("secret")
+    os.lchown(host.folder / "above", 65534, 65534)
+    words = "a link of another user (number 65534) stands in its way"
+    for entry in ({"folder": True}, {"link": "x"}, {"content": "x"}):
+        for path in ("above/run/new", "above/run"):
+            if path == "above/run" and "folder" not in entry:
+                continue
+            assert words in host.place({"path": path, "mode": "0700", **entry}, status=1)
+    assert list((host.folder / "secret/run").iterdir()) == []
+    assert host.mode("secret/run") == 0o755
 
 
 def test_a_check_takes_it_that_a_run_creates_the_user_before(host: Host) -> None:
@@ -144,11 +187,11 @@ def test_paths_are_told_as_they_were_given(host: Host) -> None:
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"path": "text", "folder": True}, "text is to be a folder, and is a file. Look at it, move it away"),
-        ({"path": "folder", "content": ""}, "folder is to be a file, and is a folder"),
-        ({"path": "folder", "link": "x"}, "folder is to be a link to x, and is a folder"),
-        ({"path": "fifo", "content": "x"}, "fifo is to be a file, and is a FIFO"),
-        ({"path": "nowhere", "folder": True}, "nowhere is to be a folder, and is a link to gone"),
+        ({"path": "text", "folder": True}, "text must be a folder, and is a file. Look at it, move it away"),
+        ({"path": "folder", "content": ""}, "folder must be a file, and is a folder"),
+        ({"path": "folder", "link": "x"}, "folder must be a link to x, and is a folder"),
+        ({"path": "fifo", "content": "x"}, "fifo must be a file, and is a FIFO"),
+        ({"path": "nowhere", "folder": True}, "nowhere must be a folder, and is a link to gone"),
         (
             {"path": "missing/text", "content": "x"},
             "missing/text cannot be placed: No such file or directory",

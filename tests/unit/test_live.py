@@ -48,11 +48,11 @@ def test_what_is_no_file_is_told(tmp_path: Path) -> None:
     with pytest.raises(WrongFileError, match=r"live\.json is missing"):
         live.read(tmp_path)
     os.mkfifo(tmp_path / "live.json")
-    with pytest.raises(WrongFileError, match=r"live\.json is empty"):
+    with pytest.raises(WrongFileError, match=r"live\.json cannot be read: it is a FIFO, not a file"):
         live.read(tmp_path)
     (tmp_path / "live.json").unlink()
     (tmp_path / "live.json").mkdir()
-    with pytest.raises(WrongFileError, match=r"live\.json cannot be read: Is a directory"):
+    with pytest.raises(WrongFileError, match=r"live\.json cannot be read: it is a folder, not a file"):
         live.read(tmp_path)
 
 

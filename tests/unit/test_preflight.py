@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from functional.worker_certificates import Authority
 from mooring import settings as runtime
 from preflight import findings, names
 from preflight.findings import inventory
@@ -19,6 +20,7 @@ REPOSITORY = Path(__file__).parents[2]
 DEFAULTS: dict[str, Any] = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
 SHIPPED = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())["site_shipped"]
 DEFAULTS |= {"wsgi_apps": SHIPPED["wsgi_apps"], "smoke_path": SHIPPED["smoke_path"]}  # by templates there
+DEFAULTS |= {"workers_tls_name": "api1"}  # likewise
 SPECS = yaml.safe_load((REPOSITORY / "roles/site/meta/argument_specs.yml").read_text())
 OPTIONS = SPECS["argument_specs"]["main"]["options"]
 
@@ -92,13 +94,30 @@ def test_no_value_of_any_kind_is_an_internal_error(name: str) -> None:
         ({"url_prefix": None}, "url_prefix is null."),
         ({"worker_settings": {"MOORING_URL_PREFIX": "/a"}}, "Leave it out, and write url_prefix instead."),
         ({"smoke_host": "two words"}, 'smoke_host is "two words".'),
-        ({"mooring_root": "/"}, 'mooring_root is "/".'),
-        ({"mooring_root": "/srv/../etc"}, "mooring_root is"),
-        ({"mooring_root": "relative"}, "mooring_root is"),
+        *(
+            ({"mooring_root": root}, f'mooring_root is "{root}". Write the absolute path of a folder of its own')
+            for root in (
+                *("", "/", "//", "/opt", "//opt", "/opt/", "/opt//", "/srv/x/..", "/srv/../etc", "/opt/./x", "/opt/."),
+                *("/home", "/home/bob", "/home/bob/", "/root", "/usr", "/usr/lib", "/usr/local/", "/var/lib", "/run/systemd"),
+                *("/lib64", "/proc", "relative", "./x", "~/mooring", "~", "/opt/two words", "/opt/é"),
+            )
+        ),
+        ({"mooring_root": None}, "mooring_root is null."),
+        *(
+            ({"service_user": name}, f'service_user is "{name}". Write the name of a user')
+            for name in ("1000", "a" * 33, "a b", "-a")
+        ),
         ({"releases_kept": 1}, "releases_kept is 1."),
         ({"canary": 0}, "canary is 0. Write a number of hosts"),
         ({"batch": "25 %"}, 'batch is "25 %".'),
         ({"batch": "200%"}, "or a share of all in percent, for example 25%."),
+        ({"no_new_privileges": "maybe"}, 'no_new_privileges is "maybe". Write true or false.'),
+        ({"core_dumps": 1}, "core_dumps is 1. Write true or false."),
+        ({"umask": 0o77}, "umask is 63. Write three octal digits in quotes, since YAML takes 077 for a number"),
+        ({"umask": "0"}, 'umask is "0".'),
+        ({"umask": "0700"}, 'umask is "0700".'),
+        ({"umask": "0020"}, 'umask is "0020".'),
+        ({"umask": "u=rwx"}, 'umask is "u=rwx".'),
         ({"remove_data": "perhaps"}, 'remove_data is "perhaps". Write true or false.'),
         ({"app_source": {"path": "x"}}, "app_source is"),
         ({"app_requirements": ["a", "b"]}, "app_requirements is"),
@@ -201,6 +220,48 @@ def test_load_balancers_do_not_send_what_these_settings_want() -> None:
     assert inventory(values, balanced=False) == []
     (told,) = inventory(values, balanced=True)
     assert "worker_settings has MOORING_PROXY_PROTOCOL" in told
+
+
+def test_load_balancers_verify_workers_that_speak_tls(tmp_path: Path) -> None:
+    authority, old = Authority(tmp_path, "ca").path, Authority(tmp_path, "old", expired=True).path
+    tls = {"worker_settings": {"MOORING_TLS_CERT": "/etc/ssl/api.pem"}, "workers_tls_name": "api1"}
+
+    def told(**values: object) -> list[str]:
+        return inventory({**DEFAULTS, **tls, **values}, balanced=True)
+
+    (sentence,) = told()
+    assert sentence.startswith(
+        'workers_ca is "", and the workers speak TLS (worker_settings has MOORING_TLS_CERT)'
+    )
+    assert sentence.endswith("Name a PEM file on the controller, or set workers_tls_verify to false.")
+    assert told(workers_tls_verify=False) == told(workers_tls_verify="no") == []
+    assert told(workers_ca=str(authority)) == []
+    assert inventory({**DEFAULTS, **tls}, balanced=False) == []
+    assert inventory({**DEFAULTS, **tls}, balanced=True, serves=False) == []
+    assert told(worker_settings={}) == []
+    assert "Write the absolute path" in told(workers_ca="ca.pem")[0]
+    both = tmp_path / "both.pem"
+    both.write_text(f"# Autorités\n{old.read_text()}{authority.read_text()}")
+    assert told(workers_ca=str(both)) == []
+    key = tmp_path / "key.pem"
+    key.write_text(authority.read_text() + Authority(tmp_path, "other").sign("api1")[1].read_text())
+    cut = tmp_path / "cut.pem"
+    cut.write_text(authority.read_text()[:200])
+    for file, problem in {
+        tmp_path / "nowhere.pem": "and there is no such file on the controller",
+        tmp_path: "and that cannot be read (Is a directory)",
+        Path(__file__): "which holds no certificate",
+        cut: "which holds no certificate, or a damaged one",
+        key: "which holds a private key",
+        old: "whose certificates have expired",
+    }.items():
+        (sentence,) = told(workers_ca=str(file))
+        assert sentence.startswith('workers_ca is "/')
+        assert problem in sentence
+        assert sentence.endswith("Name a PEM file with the authorities' certificates.")
+    for name in ("10.0.0.1", "fd00::1", "a/b", "*.example.org", "api1.", "a..b", "-a", f"{'a' * 64}.org"):
+        (sentence,) = told(workers_ca=str(authority), workers_tls_name=name)
+        assert sentence.startswith(f'workers_tls_name is "{name}", which is no DNS name.')
 
 
 def test_what_the_deploy_sets_is_what_the_settings_table_says() -> None:

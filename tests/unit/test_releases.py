@@ -91,18 +91,25 @@ def test_the_live_release_stays_though_nobody_knows_it(home: Path) -> None:
 
 
 def test_what_cannot_be_removed_is_named_in_one_sentence(
-    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """By a path that is longer than PATH_MAX, which keeps root out as well."""
-    monkeypatch.chdir(home / "releases/r2")
-    for _ in range(20):
-        os.mkdir("x" * 250)  # noqa: PTH102 - by the name alone
-        os.chdir("x" * 250)
-    assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
+    (home / "releases").chmod(0o555)
+    for path in (home, *home.parents):
+        if not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    before = os.geteuid()
+    try:
+        if before == 0:  # whom no mode stops: as somebody else, then
+            os.seteuid(65534)
+        assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
+    finally:
+        os.seteuid(before)
+        (home / "releases").chmod(0o755)
     said = capsys.readouterr()
     assert said.out == ""
+    (first,) = (name for name in names(home, "releases") if f"/{name} " in said.err)
     assert said.err == (
-        f"mooring.releases: {home}/releases/r2 cannot be removed: File name too long."
+        f"mooring.releases: {home}/releases/{first} cannot be removed: Permission denied."
         " Change what keeps it there, and run the same command again\n"
     )
 

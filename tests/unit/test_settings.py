@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mooring import settings
-from mooring.settings import TABLE, WrongSettingsError, load, strangers, variable
+from mooring.settings import TABLE, WrongSettingsError, load, unknown, variable
 
 GOOD = {
     "MOORING_INSTANCE": "api",
@@ -131,9 +131,9 @@ def test_trusted_proxies() -> None:
 
 
 def test_a_slip_of_the_pen_is_told() -> None:
-    (told,) = strangers({**GOOD, "MOORING_DRAIN_TIMOUT": "3"})
+    (told,) = unknown({**GOOD, "MOORING_DRAIN_TIMOUT": "3"})
     assert "did you mean MOORING_DRAIN_TIMEOUT?" in told
-    assert strangers({variable(field.name): "" for field in TABLE}) == []
+    assert unknown({variable(field.name): "" for field in TABLE}) == []
 
 
 def test_the_exit_status_of_a_wrong_configuration_is_2(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import pwd
+import signal
 import socket
 import subprocess
 import sys
@@ -14,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
-from mooring import target
+from mooring import private, target, untrusted
 from mooring.target import Address, holder_of, parse_url
 
 SCRIPT = Path(target.__file__)
@@ -34,6 +36,12 @@ def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedPro
         [python, "-", "--json-args", arguments], input=SCRIPT.read_text(), capture_output=True, text=True,
         check=False, timeout=60,
     )  # fmt: skip
+
+
+def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
+    variables = yaml.safe_load((SCRIPT.parents[2] / "roles/site/vars/main.yml").read_text())
+    assert variables["site_mark"] == target.MARK
+    assert (target.UNIX_PATH_MAX, target.LINKS) == (private.MAX_PATH, untrusted.LINKS)
 
 
 def test_the_script_is_one_file_of_old_syntax_and_the_standard_library() -> None:
@@ -86,10 +94,72 @@ def test_wrong_arguments_are_told(arguments: str, says: str) -> None:
     assert "Traceback" not in done.stderr
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+
+
 def test_a_user_who_does_not_exist() -> None:
     facts = target.gather(target.Question(user="no-such-user"))
     assert facts["user"]["exists"] is False
-    assert {python["user_may_run"] for python in facts["pythons"]} == {None}
+    if os.geteuid() != 0:
+        assert {python["user_may_run"] for python in facts["pythons"]} == {None}
+
+
+@needs_root
+def test_a_user_who_is_yet_to_be_created_is_tried_as_a_stranger() -> None:
+    with tempfile.TemporaryDirectory() as name:  # closed to all but root
+        python = Path(name, "python3")
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
+        question = target.Question(user="no-such-user", root=f"{name}/root", pythons=[str(python)])
+        facts = target.gather(question)
+    assert facts["root"]["closed"] == name
+    assert {**target.UNUSABLE, "path": str(python)} in facts["pythons"]
+
+
+@needs_root
+@pytest.mark.parametrize(
+    ("owner", "user"), [(None, "mooring"), ("root", "mooring"), ("nobody", "nobody"), ("daemon", "mooring")]
+)
+def test_root_deploys_for_a_user_of_mooring_s_own_and_keeps_nobody_where_it_runs(
+    owner: str | None, user: str
+) -> None:
+    assert target.user_facts("auto", owner)["name"] == user
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="for root it is another user")
+def test_who_is_not_root_deploys_for_himself() -> None:
+    assert target.user_facts("auto", "nobody")["uid"] == os.geteuid()
+
+
+def test_nobody_is_shared_and_so_is_its_group() -> None:
+    facts = target.user_facts("nobody")
+    assert (facts["shared"], facts["own_group"]) == (True, False)
+    assert target.user_facts("root")["shared"] is False
+
+
+@pytest.mark.parametrize(
+    ("group", "members", "others", "own"),
+    [
+        ("api", [], [], True),
+        ("api", ["api"], [], True),
+        ("users", [], [], False),  # the name of a group for many
+        ("api", ["bob"], [], False),  # a member
+        ("api", [], [("bob", 7)], False),  # another user's first group
+        ("api", [], [("api2", 5)], True),  # the same user under another name
+    ],
+)
+def test_whether_a_group_is_the_user_s_alone(
+    monkeypatch: pytest.MonkeyPatch, group: str, members: list[str], others: list[tuple[str, int]], own: bool
+) -> None:
+    def user(name: str, uid: int) -> pwd.struct_passwd:
+        return pwd.struct_passwd((name, "x", uid, 50, "", "/", "/bin/false"))
+
+    everybody = [user("api", 5), *(user(*each) for each in others)]
+    monkeypatch.setattr(target.pwd, "getpwall", lambda: everybody)
+    monkeypatch.setattr(target.pwd, "getpwnam", lambda _: everybody[0])
+    monkeypatch.setattr(target.grp, "getgrgid", lambda _: target.grp.struct_group((group, "x", 50, members)))
+    monkeypatch.setattr(target.os, "getgrouplist", lambda *_: [50])
+    assert target.user_facts("api")["own_group"] is own
 
 
 def test_a_python_that_cannot_be_run_is_named_and_never_chosen(tmp_path: Path) -> None:
@@ -262,7 +332,7 @@ def test_a_folder_that_is_a_broken_link_or_a_file(tmp_path: Path) -> None:
     assert target.path_facts("/proc/x")["writable"] is False or os.geteuid() == 0
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@needs_root
 def test_a_folder_on_the_way_that_the_service_user_cannot_enter(tmp_path: Path) -> None:
     with tempfile.TemporaryDirectory() as name:  # tmp_path lies below a folder of root's own
         folder = Path(name)
@@ -275,20 +345,213 @@ def test_a_folder_on_the_way_that_the_service_user_cannot_enter(tmp_path: Path) 
         assert target.path_facts(f"{name}/closed/inner/root", target.user_facts("root"))["closed"] is None
 
 
+LAYOUT = {
+    "root": ["supervisor", "instances", ".mooring"],
+    "supervisor": ["conf.d", "run", "supervisord.conf"],
+    "instance": ["data", "live.json"],
+}
+
+
+def made(root: Path, *paths: str) -> dict[str, object]:
+    """Make files (and folders, with / at the end) below a folder; what is told of it."""
+    for path in paths:
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).mkdir() if path.endswith("/") else (root / path).touch()
+    return target.root_facts(str(root), LAYOUT)
+
+
+@pytest.mark.parametrize(
+    ("paths", "ours"),
+    [
+        ((), False),  # and it holds nothing
+        (("lost+found/",), False),
+        (("notes.txt",), False),
+        ((".mooring", "notes.txt"), True),
+        ((".mooring/", "notes.txt"), False),  # the mark is a file
+        # What earlier deploys and removals have left, without a mark
+        (("instances/api/data/db.sqlite3",), True),
+        (("supervisor/conf.d/", "supervisor/run/"), True),
+        (("supervisor/conf.d/", "instances/api/live.json", "lost+found/"), True),
+        # What others have under the same names
+        (("supervisor/etc/",), False),
+        (("instances/photos/2026/",), False),
+        (("instances/list.txt",), False),
+        (("instances/api/live.json", "other/"), False),
+        (("supervisor/supervisord.conf", "other/"), False),  # Debian's supervisor has such a file
+    ],
+)
+def test_whose_a_folder_is(tmp_path: Path, paths: tuple[str, ...], ours: bool) -> None:
+    facts = made(tmp_path, *paths)
+    assert facts["ours"] is ours
+    assert facts["holds"] == sorted({path.split("/")[0] for path in paths} - {"lost+found"})
+    assert facts["real"] == str(tmp_path)
+
+
+def test_a_deployment_from_before_there_was_a_mark_is_known_by_our_plugin(tmp_path: Path) -> None:
+    assert made(tmp_path, "supervisor/supervisord.conf", "notes.txt")["ours"] is False
+    conf = tmp_path / "supervisor/supervisord.conf"
+    conf.write_bytes(b"supervisor.rpcinterface_factory" + target.PLUGIN + b"\n")
+    assert target.root_facts(str(tmp_path), LAYOUT)["ours"] is True
+    conf.rename(tmp_path / "elsewhere")
+    conf.symlink_to("../elsewhere")
+    assert target.root_facts(str(tmp_path), LAYOUT)["ours"] is False
+
+
+def test_the_plugin_s_line_is_that_of_the_template() -> None:
+    template = Path(__file__).parents[2] / "templates/supervisor/supervisord.conf.j2"
+    assert target.PLUGIN in template.read_bytes()
+
+
+def test_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "site").symlink_to("disk")
+    facts = made(tmp_path / "site", "notes.txt")
+    assert (facts["real"], facts["anothers_link"]) == (str(tmp_path / "disk"), None)
+
+
+@needs_root
+def test_what_another_user_can_change_on_the_way(tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    assert target.root_facts(f"{tmp_path}/site", LAYOUT)["anothers"] is None
+    (tmp_path / "site/.mooring").touch()
+    os.chown(tmp_path / "site/.mooring", 65534, 65534)  # a mark of another user is none
+    assert target.root_facts(f"{tmp_path}/site", LAYOUT)["ours"] is False
+    (tmp_path / "site").chmod(0o777)
+    assert target.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
+    (tmp_path / "site").chmod(0o1777)
+    assert target.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] is None
+    os.chown(tmp_path / "site", 65534, 0)
+    assert target.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
+    (tmp_path / "link").symlink_to("site")
+    os.lchown(tmp_path / "link", 65534, 65534)
+    assert target.root_facts(f"{tmp_path}/link/a", LAYOUT)["anothers_link"] == f"{tmp_path}/link"
+
+
+def test_a_child_that_the_service_user_stops_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What root tries as that user is that user's process, and takes its signals."""
+    monkeypatch.setattr(target, "_become", lambda _: os.kill(os.getpid(), signal.SIGSTOP))
+    monkeypatch.setattr(target, "PROBE_TIMEOUT", 0.2)
+    user = target.user_facts(pwd.getpwuid(os.geteuid()).pw_name)
+    assert target._may_enter(str(tmp_path), user) is None
+    assert target._writable([str(tmp_path)], user) == {str(tmp_path)}, "the worse is taken for true"
+
+
+def test_a_folder_in_another_mooring_root_is_told(tmp_path: Path) -> None:
+    (tmp_path / "site/instances/api/releases").mkdir(parents=True)
+    inner = f"{tmp_path}/site/instances/api/releases/mooring"
+    assert target.root_facts(inner, LAYOUT)["within"] is None
+    (tmp_path / "site" / target.MARK).touch()
+    assert target.root_facts(inner, LAYOUT)["within"] == f"{tmp_path}/site"
+    (tmp_path / "link").symlink_to("site/instances")
+    assert target.root_facts(f"{tmp_path}/link/x", LAYOUT)["within"] == f"{tmp_path}/site"
+    assert target.root_facts(f"{tmp_path}/site", LAYOUT)["within"] is None
+
+
 def test_whose_a_supervisord_is(tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     me = pwd.getpwuid(os.geteuid()).pw_name
-    assert target.server_facts(str(tmp_path / "no")) == {"pid": None, "user": None, "owner": None}
+    nobody = {"pid": None, "user": None, "may": None}
+    assert target.server_facts(str(tmp_path / "no")) == {**nobody, "owner": None}
     (run / "supervisord.pid").write_text(f"{os.getpid()}\n")
-    assert target.server_facts(str(tmp_path)) == {"pid": None, "user": None, "owner": me}
-    command = [sys.executable, "-c", "input()", f"{tmp_path}/supervisord.conf"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as server:
+    assert target.server_facts(str(tmp_path)) == {**nobody, "owner": me}
+    command = [sys.executable, "-c", "print(flush=True); input()", f"{tmp_path}/supervisord.conf"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
+        assert server.stdout is not None
+        server.stdout.readline()  # just after the exec its command line is still empty
         (run / "supervisord.pid").write_text(f"{server.pid}\n")
-        assert target.server_facts(str(tmp_path)) == {"pid": server.pid, "user": me, "owner": me}
+        facts = {"pid": server.pid, "user": me, "owner": me, "may": target.may_facts()}
+        assert target.server_facts(str(tmp_path)) == facts
         server.communicate(b"\n")
     (run / "supervisord.pid").write_text("nonsense")
     assert target.server_facts(str(tmp_path))["pid"] is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it becomes another user")
+def test_nothing_of_roots_environment_is_in_a_process_of_the_service_user(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who runs as that user reads /proc/PID/environ of each Python that is asked what it is."""
+    monkeypatch.setenv("DEPLOYERS_TOKEN", "secret")
+    user = {**target.user_facts("nobody"), "groups": []}
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        python = Path(folder, "python3")
+        told = {
+            "path": str(python),
+            "library": folder,
+            "environment": "$(env)",
+            "session": "$(ps -o sid= -p $$)",
+        }
+        python.write_text(f"#!/bin/sh\ncat << EOF | tr '\\n' ' '\n{json.dumps(told)}\nEOF\n")
+        python.chmod(0o755)
+        facts = target._probe(str(python), user)
+    assert facts is not None
+    names = {word.partition("=")[0] for word in facts["environment"].split() if "=" in word}
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} <= set(target.environment_of(user["uid"]))
+    assert int(facts["session"]) not in (0, os.getsid(0))
+
+
+FACTS_OF_A_SUPERVISORD = """
+import resource, sys
+from mooring import target
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))  # an endless file ends this process, and not the host
+print(target.server_facts(sys.argv[1])["pid"])
+"""
+
+
+@pytest.mark.parametrize("kind", ["a FIFO", "a link to an endless file", "an endless file", "a folder"])
+def test_whatever_the_service_user_puts_in_place_of_the_pid_file_is_not_waited_for(
+    tmp_path: Path, kind: str
+) -> None:
+    (tmp_path / "run").mkdir()
+    pidfile = tmp_path / "run/supervisord.pid"
+    if kind == "a FIFO":
+        os.mkfifo(pidfile)
+    elif kind == "a link to an endless file":
+        pidfile.symlink_to("/dev/zero")
+    elif kind == "a folder":
+        pidfile.mkdir()
+    else:
+        with pidfile.open("wb") as file:
+            file.truncate(1 << 40)
+    done = subprocess.run(
+        [sys.executable, "-c", FACTS_OF_A_SUPERVISORD, str(tmp_path)],
+        env={"PYTHONPATH": str(SCRIPT.parents[1])},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "None\n", "")
+
+
+GIVE_UP = """
+import sys
+from mooring import inherited
+{}
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(
+    ("given_up", "may"),
+    [
+        ("inherited.refuse_new_privileges()", {"privileges": False}),
+        ("inherited.refuse_core_dumps()", {"core_dumps": False}),
+    ],
+)
+def test_what_a_process_has_given_up_is_found(given_up: str, may: dict[str, bool]) -> None:
+    command = [sys.executable, "-c", GIVE_UP.format(given_up)]
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "app")}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"\n"
+        assert target.may_facts(str(process.pid)) == {**target.may_facts(), **may}
+        process.communicate(b"")
 
 
 def test_what_the_program_files_listen_to(tmp_path: Path) -> None:
@@ -342,3 +605,68 @@ def test_a_folder_of_path_that_may_not_be_looked_into_is_passed_over(
             os.seteuid(0)
         hidden.chmod(0o700)
     assert all(each["path"] for each in found)
+
+
+# what root runs, and who can replace it
+
+SERVICE = {"name": "service", "exists": True, "uid": 61236, "gid": 61236, "groups": [61236, 61237]}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives folders to other users")
+@pytest.mark.parametrize(
+    ("owner", "group", "mode", "is_exposed"),
+    [
+        (0, 0, 0o755, False),
+        (SERVICE["uid"], 0, 0o755, True),
+        (SERVICE["uid"], 0, 0o555, True),  # he can give himself the right
+        (SERVICE["uid"], 0, 0o1755, True),  # the sticky bit holds for others
+        (0, 61237, 0o775, True),
+        (0, 61237, 0o1775, False),
+        (0, 61238, 0o775, False),
+        (61238, 61238, 0o755, False),  # another user: the deploy warns
+        (0, 0, 0o777, True),
+        (0, 0, 0o1777, False),
+        (0, 61236, 0o707, True),  # everybody but he
+    ],
+)
+@pytest.mark.parametrize("way", ["straight", "link", "link to a link", "unmade"])
+def test_a_folder_on_the_way_that_the_service_user_can_change_is_found(
+    owner: int, group: int, mode: int, is_exposed: bool, way: str
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="mooring-way-") as name:
+        base = Path(name)
+        base.chmod(0o755)
+        folder = base / "one"
+        (folder / "two").mkdir(parents=True)
+        os.chown(folder, owner, group)
+        folder.chmod(mode)
+        path = folder / "two" / "bin"
+        if way == "link":
+            (base / "link").symlink_to("one/two")
+            path = base / "link/bin"
+        elif way == "link to a link":
+            (base / "three").mkdir()
+            (base / "three/link").symlink_to("../one/link")
+            (folder / "link").symlink_to(f"{base}/one/two")
+            path = base / "three/link/bin"
+        elif way == "unmade":
+            path = folder / "unmade/two"
+        assert target.exposed([str(base), str(path)], SERVICE) == (str(folder) if is_exposed else None)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives folders to other users")
+def test_in_a_sticky_folder_the_service_user_can_change_what_is_his() -> None:
+    with tempfile.TemporaryDirectory(prefix="mooring-way-") as name:
+        base = Path(name)
+        base.chmod(0o1777)
+        (base / "link").symlink_to("/usr")
+        assert target.exposed([f"{base}/link/bin"], SERVICE) is None
+        os.lchown(base / "link", SERVICE["uid"], 0)
+        assert target.exposed([f"{base}/link/bin"], SERVICE) == str(base)
+
+
+def test_whom_there_is_nothing_to_keep_from_is_told_nothing(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    me = {**SERVICE, "uid": 0 if os.geteuid() == 0 else os.geteuid()}
+    assert target.exposed([str(tmp_path)], me) is None
+    assert target.exposed([str(tmp_path)], None) is None

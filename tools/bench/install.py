@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 VENV = ROOT / ".cache" / "bench" / "venv"
 PACKAGES = ROOT / "requirements" / "bench.txt"
+BUILD = ROOT / "requirements" / "build.txt"
 BJOERN = ROOT / "requirements" / "bench-bjoern.txt"
 TOOLS = {"wrk": "wrk", "ab": "apache2-utils"}
 LIBEV = (Path("/usr/include/ev.h"), Path("/usr/local/include/ev.h"))
@@ -58,13 +59,16 @@ def virtualenv(python: str) -> Path:
     """Build the virtualenv, unless it stands already with these packages and this Python; return its ``bin``."""
     stamp = VENV / "installed"
     version = _said([python, "-VV"], r"(.+)")
-    wanted = hashlib.sha256(PACKAGES.read_bytes() + BJOERN.read_bytes() + version.encode()).hexdigest()
+    wanted = hashlib.sha256(
+        PACKAGES.read_bytes() + BJOERN.read_bytes() + BUILD.read_bytes() + version.encode()
+    ).hexdigest()
     if not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
         sys.stderr.write("Installing the peers into .cache/bench/venv (once; uWSGI is compiled) …\n")
         if subprocess.run([python, "-m", "venv", "--clear", VENV], check=False).returncode:
             raise MissingError(
                 f"{python} makes no virtualenv (its words are above): apt-get install python3-venv, or name another: --python"
             )
+        _pip(BUILD)
         _pip(PACKAGES)
         if has_libev():
             _pip(BJOERN)
@@ -73,8 +77,11 @@ def virtualenv(python: str) -> Path:
 
 
 def _pip(packages: Path) -> None:
+    # Without isolation: pip would fetch what builds uWSGI and bjoern by no hash. BUILD has it.
     command = [str(VENV / "bin" / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run([*command, "--require-hashes", "-r", str(packages)], check=False)
+    done = subprocess.run(
+        [*command, "--require-hashes", "--no-build-isolation", "-r", str(packages)], check=False
+    )
     if done.returncode:
         raise MissingError(
             f"{packages.relative_to(ROOT)} could not be installed (pip's words are above);"

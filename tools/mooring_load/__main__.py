@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from mooring import texts
 from mooring_load import control, options, page, report
 from mooring_load.run import Run, add_ledger, spotless, write_summary
 from mooring_load.usage import UsageError
@@ -30,10 +31,10 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return command(arguments, words)
     except UsageError as error:
-        sys.stderr.write(f"mooring_load: {error}\n")
+        texts.write_line(sys.stderr, f"mooring_load: {error}")
         return 2
     except (control.ControlError, OSError) as error:
-        sys.stderr.write(f"mooring_load: {error}\n")
+        texts.write_line(sys.stderr, f"mooring_load: {error}")
         return 1
 
 
@@ -91,7 +92,7 @@ def _run(arguments: argparse.Namespace, words: list[str]) -> int:
     chosen = options.checked(arguments, words)
     summary = asyncio.run(_execute(chosen))
     if not arguments.quiet:
-        sys.stdout.write(report.text(summary, report.load_failures(chosen.out)))
+        texts.write_lines(sys.stdout, report.text(summary, report.load_failures(chosen.out)))
     return 0 if spotless(summary) else 1
 
 
@@ -141,7 +142,7 @@ def _report(arguments: argparse.Namespace, _: list[str]) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(summary, indent=1) + "\n")
     else:
-        sys.stdout.write(report.text(summary, failures))
+        texts.write_lines(sys.stdout, report.text(summary, failures))
     return 0 if spotless(summary) else 1
 
 

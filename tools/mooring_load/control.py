@@ -17,6 +17,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
+from mooring import texts
 from mooring_load.usage import UsageError
 
 LONGEST_PATH: Final = 107
@@ -84,7 +85,7 @@ class ControlServer:
             writer.write((json.dumps(answer) + "\n").encode())
             await writer.drain()
         except (ConnectionError, ValueError) as error:
-            sys.stderr.write(f"mooring_load: a client of {self._path} was not answered: {error}\n")
+            texts.write_line(sys.stderr, f"mooring_load: a client of {self._path} was not answered: {error}")
         finally:
             writer.close()
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from mooring import texts
 from mooring_load.outcome import FAILURES
 from mooring_load.recorder import FAILURES_FILE, TIMELINE
 from mooring_load.run import SUMMARY
@@ -79,7 +80,7 @@ def text(summary: dict[str, Any], failures: list[dict[str, Any]]) -> str:
             f"Failures ({len(failures[:_FAILURES_SHOWN])} of {summary['failed']}; all in {FAILURES_FILE}):",
         ]
         lines += [f"  {describe(failure)}" for failure in failures[:_FAILURES_SHOWN]]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)
 
 
 def remarks(summary: dict[str, Any]) -> list[str]:
@@ -125,10 +126,10 @@ def _counted(ledger: dict[str, Any] | None) -> str:
 
 
 def describe(failure: dict[str, Any]) -> str:
-    """Return one failure as a line: when, what, on which connection, whose."""
+    """Return one failure as a plain line: when, what, on which connection, whose. A server's own words are in it."""
     held = f", held by {failure['holder']}" if failure["holder"] else ""
     during = f", during {', '.join(failure['operations'])}" if failure["operations"] else ""
-    return (
+    return texts.plain(
         f"{failure['time']:9.3f} s  {failure['failure']} ({failure['phase']}) {failure['request']} "
         f"{failure['id']}, {failure['connection']} connection from port {failure['local_port']} after "
         f"{failure['responses_before']} responses, {failure['seconds'] * 1000:.1f} ms{held}{during}: "

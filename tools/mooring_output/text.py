@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-UNSAFE = {"Cc", "Cs", "Zl", "Zp"}
-"""Categories that move the cursor, start an escape sequence, break a line or cannot be encoded."""
-DIRECTIONS = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-"""Characters that change the order in which a terminal shows others."""
+from mooring import texts
+
 SAYS_NOTHING = {"non-zero return code", "MODULE FAILURE\nSee stdout/stderr for the exact error"}
 PRINTED = ("stderr", "stdout", "module_stderr", "module_stdout")
 
 
 def plain(text: object) -> str:
     r"""Return the text with its control characters written as escapes, line ends and tabs excepted."""
-    told = str(text).replace("\r\n", "\n")
-    return "".join(character if _safe(character) else _escaped(character) for character in told)
-
-
-def _safe(character: str) -> bool:
-    if character in "\n\t":
-        return True
-    return (
-        unicodedata.category(character) not in UNSAFE
-        and unicodedata.bidirectional(character) not in DIRECTIONS
-    )
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return texts.plain_lines(str(text).replace("\r\n", "\n"))
 
 
 def names(hosts: Iterable[str], most: int = 6) -> str:
@@ -51,7 +34,9 @@ def reason(result: Mapping[str, Any], cause: str = "") -> list[str]:
     """Return why a task has failed, line by line: its message, and what its command has printed, or else the cause."""
     if result.get("censored"):
         return [plain(result["censored"])]
-    items = [each for each in result.get("results") or [] if isinstance(each, Mapping) and each.get("failed")]
+    results = result.get("results")
+    listed = results if isinstance(results, list) else []
+    items = [each for each in listed if isinstance(each, Mapping) and each.get("failed")]
     if items:
         return [line for each in items for line in _item(each)]
     said = plain(result.get("msg") or "").strip()
@@ -71,7 +56,7 @@ def reason(result: Mapping[str, Any], cause: str = "") -> list[str]:
 
 def _item(item: Mapping[str, Any]) -> list[str]:
     label = item.get("_ansible_item_label", item.get("item"))
-    why = reason(item)
+    why = reason({name: value for name, value in item.items() if name != "results"})  # an item has no items
     if label is None or (isinstance(label, str) and label in why[0]):
         return why
-    return [f"{plain(label)}: {why[0]}", *why[1:]]
+    return [f"{texts.plain(label)}: {why[0]}", *why[1:]]

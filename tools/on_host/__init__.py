@@ -7,13 +7,23 @@ slow machine, several times what our own programs need. Here the connection runs
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 PROGRAMS = Path(__file__).parents[2] / "app/mooring"
-"""Programs of one file that need nothing but a Python on the host."""
+"""Programs of one file that need nothing but a Python on the host, and the modules that they share."""
+IMPORT = re.compile(r"(?m)^from mooring import (.+)$")
+
+TOGETHER = """\
+import sys, types
+def _module(name, source):
+    sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), sys.modules[name].__dict__)
+"""
+"""What is in front of a program that imports modules of ours: a host has none of them, and knows those that come with it."""
 
 BEGINS = "MOORING-PROGRAM-BEGINS"
 """The line in front of a program's output: what stands before it is a shell's (.bashrc), sudo's or ssh's (a banner)."""
@@ -82,6 +92,42 @@ def _run_module(
     return dict(done)
 
 
+def source(program: str) -> str:
+    """Return one of `PROGRAMS` as a host runs it from its standard input: with the modules of ours that it imports.
+
+    A program and these modules write `from mooring import one, two`, at their beginning.
+    """
+    text = _text(program)
+    modules = _imported(text)
+    if not modules:
+        return text
+    parts = [TOGETHER, "_module('mooring', '')\n"]
+    parts += [f"_module('mooring.{name}', {_text(f'{name}.py')!a})\n" for name in modules]
+    return "".join([*parts, f"exec(compile({text!a}, {program!r}, 'exec'))\n"])
+
+
+def _imported(text: str) -> list[str]:
+    """List the modules of ours that a text needs, each behind those that it needs itself."""
+    found: list[str] = []
+    for line in IMPORT.findall(text):
+        for name in line.split(", "):
+            inner = _imported(_text(f"{name}.py"))
+            found += [each for each in [*inner, name] if each not in found]
+    return found
+
+
+def _text(program: str) -> str:
+    return (PROGRAMS / program).read_text(encoding="utf-8")
+
+
+def _answer(output: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(output)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def run_python(
     action: Any, variables: dict[str, Any], program: str, order: object
 ) -> tuple[dict[str, Any] | None, str]:
@@ -89,9 +135,10 @@ def run_python(
 
     Return its answer, a JSON object; or None, and why there is none.
     """
-    text = (PROGRAMS / program).read_text(encoding="utf-8")
+    text = source(program)
     call = f"raise SystemExit(main({json.dumps(json.dumps(order))}))"  # JSON's strings are Python's as well
     done = run(action, variables, ["python3", "-I", "-"], f"{text}\n{call}\n")
     if done.get("rc") == 0:
-        return dict(json.loads(done["stdout"])), ""
+        answer = _answer(str(done["stdout"]))
+        return answer, "" if answer is not None else f"the host's answer to {program} is no JSON object"
     return None, str(done.get("stderr") or done.get("stdout") or done.get("msg", "")).strip()

@@ -6,6 +6,6 @@ way out. The action plugins of the role site are their only callers: they read t
 """
 
 from preflight.findings import inventory
-from preflight.host import open_files, target
+from preflight.host import notices, open_files, target
 
-__all__ = ["inventory", "open_files", "target"]
+__all__ = ["inventory", "notices", "open_files", "target"]

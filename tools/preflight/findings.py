@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from mooring import settings as runtime
-from preflight import environment, programs, values
+from mooring import texts
+from preflight import certificates, environment, programs, values
 from preflight.table import TABLE
 
 DICTIONARIES = {
@@ -27,8 +27,12 @@ BALANCED = ("tls_client_ca", "proxy_protocol")
 """Settings of the worker that want what our load balancers do not send."""
 
 
-def inventory(every: dict[str, Any], *, balanced: bool) -> list[str]:
-    """Say all that is wrong with the settings; `balanced`: the inventory has load balancers."""
+def inventory(every: dict[str, Any], *, balanced: bool, serves: bool = True) -> list[str]:
+    """Say all that is wrong with a host's settings.
+
+    `balanced`: the inventory has load balancers; `serves`: the host is one of the API. What a load balancer is told of the
+    workers are the settings of theirs.
+    """
     found = [*_kinds(every)]
     found += [
         problem
@@ -47,12 +51,13 @@ def inventory(every: dict[str, Any], *, balanced: bool) -> list[str]:
             found += check(every)
     if balanced and _has_its_kind("worker_settings", every):
         found += _balanced(every["worker_settings"])
+        found += certificates.of_workers(every) if serves else []
     return [_one_line(sentence) for sentence in found]
 
 
 def _one_line(sentence: str) -> str:
     """Escape what would break a line or a terminal (a name in it may hold anything), and cut what is too long."""
-    escaped = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", lambda found: ascii(found[0])[1:-1], sentence)
+    escaped = texts.plain(sentence)
     return escaped if len(escaped) <= LONGEST else f"{escaped[: LONGEST // 2]} … {escaped[-LONGEST // 2 :]}"
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from mooring import settings as runtime
 from mooring import target as probe
 from mooring.settings import RESERVE
+from preflight import folders
 from preflight.values import shown
 
 ROOM = 300
@@ -45,6 +46,8 @@ class Site:
     companions: int
     settings: dict[str, Any]
     """The inventory's worker_settings."""
+    no_new_privileges: bool
+    core_dumps: bool
     socket_unit: str
     """What systemd says that our socket unit listens to."""
 
@@ -82,11 +85,39 @@ def _needed(site: Site) -> int:
     return max(site.max_connections + RESERVE, OWN + PER_PROCESS * processes)
 
 
+def notices(facts: dict[str, Any], wanted: dict[str, Any], command: str) -> list[str]:
+    """Say what a deploy does on this target that is better done in another way."""
+    site, user = Site(**wanted), facts["user"]
+    if command != "deploy":
+        return []
+    return [*_shared_user(user, facts, site), *_anothers_folder(facts, site)]
+
+
+def _shared_user(user: dict[str, Any], facts: dict[str, Any], site: Site) -> Iterator[str]:
+    if not user["shared"]:
+        return
+    begin = f"The processes of {site.root} on {site.host} run as {user['name']}: every other program of that user there can"
+    way = (
+        f"Leave service_user on {shown('auto')}, or name a user of its own."
+        if facts["supervisor"]["owner"] is None
+        else "For a user of its own: playbooks/remove.yml, then deploy without service_user."
+    )
+    yield f"{begin} read their secrets and stop them. {way}"
+
+
+def _anothers_folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    if facts["euid"] == 0 and facts["root"]["anothers"] and not facts["root"]["exposed"]:
+        yield (
+            f"mooring_root is {site.root}, and {facts['root']['anothers']} on {site.host} can be changed by other users than"
+            " root, who can so replace what root runs there. Name a folder of root's own, for example /var/lib/mooring."
+        )
+
+
 def _user(facts: dict[str, Any], site: Site) -> Iterator[str]:
     user = facts["user"]
     begin = f"service_user is {shown(user['name'])} on {site.host}:"
     if not user["exists"]:
-        if not site.systemd:
+        if facts["euid"] != 0:  # root's deploy creates it
             yield f"{begin} there is no such user. Create it, or name another."
     elif user["uid"] == 0:
         yield f"{begin} nothing of Mooring runs as root. Name an ordinary user."
@@ -98,23 +129,50 @@ def _user(facts: dict[str, Any], site: Site) -> Iterator[str]:
 
 
 def _same_user(facts: dict[str, Any], site: Site) -> Iterator[str]:
-    """Keep the user that runs there: what another user has written, a new one could not write on."""
+    """Keep the user that runs there: what another user has written, a new one could not write on, and a lock would chown."""
     name, server = facts["user"]["name"], facts["supervisor"]
-    if not facts["user"]["exists"]:
-        return
     running = server["user"] not in (None, name)
     if running or server["owner"] not in (None, name, "root"):
         does = "runs as" if running else "belongs to"
         yield (
             f"service_user is {shown(name)}, and supervisord in {site.root} on {site.host} {does}"
-            f" {server['user'] if running else server['owner']}: a running supervisord cannot become another user. Write"
-            " that user, name another folder by mooring_root, or run playbooks/remove.yml with the old service_user first."
+            f" {server['user'] if running else server['owner']}: a running supervisord cannot become another user, and all"
+            " instances of one mooring_root run as the same. Write that user, give this instance a mooring_root of its own, or"
+            " run playbooks/remove.yml with the old service_user first."
         )
-    elif server["owner"] == "root" and facts["euid"] != 0:
+
+
+def _run_folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    name = facts["user"]["name"]
+    if facts["supervisor"]["owner"] == "root" and name != "root" and facts["euid"] != 0:
         yield (
             f"{site.root}/supervisor/run on {site.host} belongs to root, and {name} must write there. As root:"
             f" chown {name} {site.root}/supervisor/run."
         )
+
+
+def _given_up(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    """Find what processes are to have, and cannot: nobody gets back what he, or a supervisord that runs, has given up."""
+    wanted = {
+        "privileges": (not site.no_new_privileges, "no_new_privileges is false", "gain rights by sudo"),
+        "core_dumps": (site.core_dumps, "core_dumps is true", "leave core files"),
+    }
+    for name, (is_wanted, begin, what) in wanted.items():
+        running = facts["supervisor"]["may"]
+        if site.systemd or not is_wanted:  # systemd starts it again, with what the unit says
+            continue
+        if not facts["may"][name]:
+            how = "ulimit -Hc is 0" if name == "core_dumps" else "NoNewPrivs in /proc/self/status"
+            yield (
+                f"{begin}, and on {site.host} what starts supervisord may not {what} itself ({how}). Change that, or take the"
+                " setting back."
+            )
+        elif running and not running[name]:
+            yield (
+                f"{begin}, and supervisord of {site.root} on {site.host} (process {facts['supervisor']['pid']}) was started"
+                f" without: it can never {what}. End it, which closes the port for a moment, and run this again:"
+                f" {site.root}/supervisor/venv/bin/supervisorctl -c {site.root}/supervisor/supervisord.conf shutdown"
+            )
 
 
 def _python(facts: dict[str, Any], site: Site) -> Iterator[str]:
@@ -124,7 +182,8 @@ def _python(facts: dict[str, Any], site: Site) -> Iterator[str]:
     found = [
         f"{each['path']} ({'.'.join(str(part) for part in each['version']) or 'unknown'}"
         f"{'' if each['venv'] else ', without venv'}"
-        f"{f', which {user} cannot run' if each['user_may_run'] is False else ''})"
+        f"{f', which {user} cannot run' if each['user_may_run'] is False else ''}"
+        f"{f', and {user} can put another in its place: see the rights of ' + each['exposed'] if each['exposed'] else ''})"
         for each in facts["pythons"]
     ]
     yield (
@@ -150,6 +209,39 @@ def _folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
         yield (
             f"mooring_root is {site.root}, but {user} cannot enter {root['closed']} on {site.host}, and all processes run"
             f" as {user}. Name another folder by mooring_root, or let others enter it: chmod o+x {root['closed']}"
+        )
+
+
+def _own_folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    """Keep from folders that are not Mooring's: a deploy would spread in them, and a removal take them away."""
+    root, begin = facts["root"], f"mooring_root is {site.root}, and on {site.host}"
+    if root["anothers_link"]:
+        yield (
+            f"{begin} {root['anothers_link']} is a link of another user, who could lead it elsewhere. Name the folder that it"
+            " leads to, or another."
+        )
+    elif folders.is_system(root["real"]):
+        yield f"{begin} that is {root['real']}, a folder of the system. Name a folder of its own."
+    elif root["within"] and not root["ours"]:
+        yield (
+            f"{begin} that is a folder in {root['within']}, which is Mooring's too: a prune or a removal there would take it"
+            " away. Name a folder of its own."
+        )
+    elif root["holds"] and not root["ours"]:
+        yield (
+            f"{begin} that folder has {', '.join(root['holds'])}, and no file {probe.MARK} that says that it is Mooring's."
+            f" Nothing in it is touched. Name a folder of its own, for example {site.root}/mooring."
+        )
+
+
+def _exposed(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    """Keep root from programs that the service user can put in the place of ours."""
+    folder, user = facts["root"]["exposed"], facts["user"]["name"]
+    if folder:
+        yield (
+            f"mooring_root is {site.root}, and {user}, as whom the application runs, can put something else in the place of"
+            f" what lies in {folder} on {site.host}: programs that root runs. Take that right away, for example by"
+            f" chown root: {folder} && chmod go-w {folder}, or name another folder by mooring_root."
         )
 
 
@@ -246,14 +338,22 @@ def _port(facts: dict[str, Any], site: Site) -> Iterator[str]:
 
 
 def _ours(facts: dict[str, Any], site: Site) -> bool:
-    """Tell whether the port is held by the instance itself, which hands it on to the new release."""
+    """Tell whether the port is held by the instance itself, which hands it on to the new release.
+
+    Any user can give a process of his own the same command line.
+    """
     listening = facts["listen"][0]
     holder = listening["holder"] or {}
     command = holder.get("command") or ""
-    return bool(command) and (
-        (site.systemd and site.socket_unit == f"{site.url.removeprefix('tcp://')} (Stream)")
-        or f"{site.root}/supervisor/" in command
-        or re.match(rf"mooring: {re.escape(site.name)} (?!companion )", command) is not None
+    is_ours = holder.get("uid") in (0, facts["user"]["uid"])
+    return (
+        bool(command)
+        and is_ours
+        and (
+            (site.systemd and site.socket_unit == f"{site.url.removeprefix('tcp://')} (Stream)")
+            or f"{site.root}/supervisor/" in command
+            or re.match(rf"mooring: {re.escape(site.name)} (?!companion )", command) is not None
+        )
     )
 
 
@@ -276,10 +376,24 @@ def _not_free(facts: dict[str, Any], site: Site) -> str:
 
 
 CHECKS: dict[str, tuple[Finder, ...]] = {
-    "deploy": (_user, _same_user, _python, _folder, _places, _first_room, _sockets, _port, _limits),
+    "deploy": (
+        _user,
+        _same_user,
+        _run_folder,
+        _given_up,
+        _python,
+        _folder,
+        _own_folder,
+        _exposed,
+        _places,
+        _first_room,
+        _sockets,
+        _port,
+        _limits,
+    ),
     "build": (_room,),
-    "operate": (_user, _places),
+    "operate": (_user, _same_user, _own_folder, _exposed, _places),
     "look": (_places,),
-    "remove": (_places,),
+    "remove": (_own_folder, _places),
 }
 """The commands: deploy, and build within it; operate (restart, rollback, prove); look (status, verify); remove."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mooring.casts import URL_PREFIX
-from preflight import values
+from preflight import folders, values
 from preflight.values import Check, either, text, whole
 
 FRAMEWORKS = ("django", "pecan")
-SYSTEM_FOLDERS = ("/", "/usr", "/etc", "/var", "/home", "/tmp", "/root", "/opt", "/srv", "/var/lib")  # noqa: S108
 TIME = "Write whole seconds from {} to 3600."
 
 
@@ -120,17 +119,16 @@ TABLE = (
     ),
     Setting(
         "mooring_root",
-        lambda value: (
-            text(r"/[A-Za-z0-9._/-]*[A-Za-z0-9._-]", *SYSTEM_FOLDERS)(value)
-            and not {".", ".."} & set(str(value).split("/"))
-        ),
-        "Write the absolute path of a folder of its own, without blanks and .., for example /opt/mooring,"
-        " which playbooks/remove.yml removes but for data and files of others.",
+        folders.may_be_root,
+        "Write the absolute path of a folder of its own, without blanks, ~ and .., for example /opt/mooring,"
+        " which is no folder of the system or home: playbooks/remove.yml removes it but for data and files of others.",
     ),
     Setting(
         "service_user",
-        text(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\$?"),
-        'Write the name of a user, or "auto".',
+        text(
+            r"(?![0-9]+$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,30}\$?"
+        ),  # useradd(8) takes no longer one; a number may be an id
+        'Write the name of a user, of at most 32 characters and not a number, or "auto".',
         ("auto",),
     ),
     Setting(
@@ -138,6 +136,14 @@ TABLE = (
         either(text("auto"), text(r"/[^\x00-\x1f\x7f]+")),
         'Write the absolute path of a Python on the target, or "auto" for the newest one.',
         ("auto",),
+    ),
+    Setting("no_new_privileges", values.truth, "Write true or false."),
+    Setting("core_dumps", values.truth, "Write true or false."),
+    Setting(
+        "umask",
+        text(r"0?0[0-7][2367]"),
+        'Write three octal digits in quotes, since YAML takes 077 for a number: "077", or "027" for files that the group'
+        " can read. The user keeps all rights, and others must not write.",
     ),
     Setting(
         "releases_kept",
@@ -162,4 +168,15 @@ TABLE = (
         text(r"[^\x00-\x1f\x7f]*"),
         'Write the path of a PEM file on the controller, or "" for plain HTTP.',
     ),
+    Setting(
+        "workers_ca",
+        text(r"(/[^\x00-\x1f\x7f]+)?"),
+        'Write the absolute path of a PEM file on the controller, or "" where the workers speak no TLS.',
+    ),
+    Setting(
+        "workers_tls_name",
+        text(r"[^\x00-\x20\x7f]+"),
+        "Write the DNS name that the workers' certificate holds.",
+    ),
+    Setting("workers_tls_verify", values.truth, "Write true or false."),
 )

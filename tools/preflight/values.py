@@ -110,6 +110,11 @@ def truth(value: object) -> bool:
     return isinstance(value, bool) or (isinstance(value, str) and value.lower() in words)
 
 
+def is_true(value: object) -> bool:
+    """Tell whether that is true, as Ansible's filter `bool` reads it."""
+    return str(value).lower() in ("true", "yes", "on")
+
+
 def texts(value: object) -> bool:
     """Check for a text, or a list of some."""
     each = value if isinstance(value, list) else [value]

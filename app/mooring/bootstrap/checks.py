@@ -24,7 +24,7 @@ TRIAL_GRACE = 10  # seconds on top, after which a trial is ended from outside
 TRIAL = """
 import faulthandler, os, signal, sys
 faulthandler.dump_traceback_later(float(sys.argv[2]), exit=True)
-from mooring import process
+from mooring import process, texts
 process.die_with_parent(signal.SIGKILL)
 if os.getppid() != int(sys.argv[3]):
     os._exit(1)  # the bootstrap ended before it could be watched
@@ -33,8 +33,7 @@ entry = sys.argv[1]
 try:
     load(entry)
 except ApplicationError as error:
-    sys.stderr.write(f"\\n{error}\\n")
-    sys.stderr.flush()
+    texts.write_lines(sys.stderr, "\\n" + texts.plain(error))
     os._exit(1)
 os._exit(0)
 """

@@ -43,7 +43,7 @@ class PrivateServer:
         """Listen again whenever somebody has removed the file; until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
-            if not self._path.exists() and self._path.parent.is_dir():
+            if private.is_gone(self._path):
                 self._stop()
                 try:
                     await self.listen()
@@ -53,11 +53,7 @@ class PrivateServer:
     def close(self) -> None:
         """Stop listening, and remove the socket's file unless our successor has put its own there."""
         self._stop()
-        try:
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
-        except FileNotFoundError:
-            pass
+        private.remove_own(self._path, self._inode)
 
     def _stop(self) -> None:
         if self._server:
@@ -111,9 +107,6 @@ async def _ask(path: Path) -> dict[str, Any]:
     reader, writer = await asyncio.open_unix_connection(str(path), limit=private.MAX_ANSWER)
     try:
         writer.write(private.STATS.encode() + b"\n")
-        answer = json.loads(await reader.readline())
+        return private.parse(await reader.readline())
     finally:
         writer.close()
-    if not isinstance(answer, dict):
-        raise ValueError(f"not a JSON object: {answer!r:.80}")  # noqa: TRY004 - wrong words, not a wrong type
-    return answer

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+from mooring import family, process, settings, texts
 from mooring.control import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
 from mooring.control.alone import alone
 from mooring.control.errors import ControlError
@@ -26,12 +27,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ControlError as error:
         _progress(str(error))
         return 1
-    print(json.dumps(result) if given.json else text)
+    texts.write_lines(sys.stdout, json.dumps(result) if given.json else text)
     return 0
 
 
 def _progress(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    texts.write_lines(sys.stderr, line)
 
 
 def _server(given: argparse.Namespace) -> Server:
@@ -118,6 +119,17 @@ def _status(given: argparse.Namespace) -> tuple[Any, str]:
     return found, status.as_text(found)
 
 
+def _leftovers(given: argparse.Namespace) -> tuple[Any, str]:
+    try:
+        owner = _run_dir(given).stat().st_uid  # the service user's
+    except OSError as error:
+        raise ControlError(f"--run-dir {given.run_dir}: {error.strerror}") from error
+    mark = {settings.variable("instance"): given.instance}
+    found = family.orphans(process.title_of(given.instance, ""), mark, owner=owner)
+    said = [{"pid": one.pid, "command": one.command} for one in found]
+    return said, "\n".join(str(one) for one in found) or "nothing is left"
+
+
 def _reconcile(given: argparse.Namespace) -> tuple[Any, str]:
     timeouts = (given.timeout, given.drain_timeout)
     with _alone(given):
@@ -144,7 +156,7 @@ def _check_file(given: argparse.Namespace) -> tuple[Any, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m mooring.control",
+        prog="mooringctl",
         description="Steer one instance by its supervisord. Exit status: 0 done, 1 refused or failed (the"
         " reason is on stderr), 2 wrong usage.",
     )
@@ -233,6 +245,9 @@ def _instance_commands(add: _Commands) -> None:
     one = add.instance("restart", _restart, "restart the workers one at a time, each ready before the next")
     _drain(one)
     one = add.instance("status", _status, "tell what runs of an instance, and how it is", None, whole=False)
+    one = add.instance(
+        "leftovers", _leftovers, "list what dead workers and companions have left running", None, whole=False
+    )
     one = add.instance("serving", _serving, "say in one sentence what serves now", None)
     one = add.instance("verify", _verify, "check that what is live is what it should be; changes nothing")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mooring.control.errors import ControlError
 from mooring.control.server import Server
-from mooring.live import COLOURS
+from mooring.live import NAME
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,9 @@ class Instance:
         return self.home / "run"
 
     def release(self, release: str) -> Path:
-        """Return the folder of a release."""
+        """Return the folder of a release. ControlError for what cannot be one's name: it may be a process's own word."""
+        if not NAME.fullmatch(release):
+            raise ControlError(f"{release!r:.40} cannot be the name of a release")
         return self.home / "releases" / release
 
     def group(self, part: str) -> str:
@@ -34,7 +37,3 @@ class Instance:
     def program_file(self, group: str) -> Path:
         """Return the path of a group's program file, where supervisord reads it."""
         return self.conf_dir / f"{group}.conf"
-
-    def colour_of(self, group: str) -> str:
-        """Return the colour of a group of workers, "" for any other group."""
-        return next((colour for colour in COLOURS if group == self.group(colour)), "")

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections import deque
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mooring import texts, untrusted
 from mooring.control.errors import ControlError
 from mooring.control.server import Process, Server, polling
 from mooring.private import END_OF_STACKS
@@ -49,10 +49,10 @@ class Marks:
 def marks_of(server: Server, groups: list[str]) -> Marks:
     """Note where the logs of these groups end now, those of the configuration as last read. ControlError."""
     logs: dict[str, list[int]] = {}
-    for info in server.call("supervisor.getAllConfigInfo"):
+    for info in server.rows("supervisor.getAllConfigInfo", {"group": str}):
         for log in (info.get("stderr_logfile"), info.get("stdout_logfile")):
             if info["group"] in groups and isinstance(log, str) and log.startswith("/"):
-                logs[log] = _inode_and_size(Path(log))
+                logs[log] = _inode_and_size(Path(log), server.owner())
     lines = _server_log(server)
     return Marks(logs, lines[-1] if lines else "")
 
@@ -81,10 +81,12 @@ def _own_words(process: Process, marks: Marks | None, most: int = LINES) -> str:
         return f"{process.full_name} has no log file (stderr_logfile)."
     mark = marks.logs.get(str(process.log)) if marks else None
     try:
-        text = _tail(process.log) if mark is None else _since(process.log, *mark)
+        owner = process.log_owner
+        text = _tail(process.log, owner) if mark is None else _since(process.log, owner, *mark)
     except OSError as error:
         return f"{process.full_name}: its log can't be read: {process.log}: {error.strerror}"
-    lines = deque((line.rstrip() for line in text.splitlines() if line.strip()), most)
+    said = (texts.plain(line.rstrip(), "\t") for line in text.splitlines() if line.strip())
+    lines = deque(said, most)
     if not lines:
         since = "is empty" if mark is None else "has no line of this start"
         return f"{process.full_name} has said nothing ({process.log} {since})."
@@ -102,7 +104,7 @@ def _server_words(server: Server, marks: Marks) -> list[str]:
 def _server_log(server: Server) -> list[str]:
     try:
         # From before the end; a log that is shorter is given whole
-        return str(server.call("supervisor.readLog", -TAIL, 0)).splitlines()
+        return server.lines("supervisor.readLog", -TAIL, 0)
     except ControlError:  # it logs elsewhere, or into a file that is gone
         return []
 
@@ -116,7 +118,7 @@ def stack_of(server: Server, process: Process, marks: Marks | None = None) -> st
     if _is_stopped(process.pid):
         words = last_words(process, server, marks)
         return f"{words}\n  (it is stopped, as by SIGSTOP, and can give no stack)"
-    before = _inode_and_size(process.log)[1]
+    before = _inode_and_size(process.log, process.log_owner)[1]
     try:
         server.call("supervisor.signalProcess", process.full_name, "USR1")
     except ControlError as error:
@@ -125,7 +127,7 @@ def stack_of(server: Server, process: Process, marks: Marks | None = None) -> st
         if END_OF_STACKS in _own_words(process, marks, STACK_LINES):
             break
     words = last_words(process, server, marks, STACK_LINES)
-    if _inode_and_size(process.log)[1] > before:
+    if _inode_and_size(process.log, process.log_owner)[1] > before:
         return words
     return f"{words}\n  (asked for its stack by SIGUSR1, it gave none within {STACK_TIMEOUT} s)"
 
@@ -138,26 +140,25 @@ def _is_stopped(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] == "T"  # proc_pid_stat(5)
 
 
-def _inode_and_size(log: Path | None) -> list[int]:
+def _inode_and_size(log: Path | None, owner: int) -> list[int]:
     """Return inode and size, [0, 0] without a file: last_words tells."""
     with contextlib.suppress(OSError):
         if log:
-            found = log.stat()
+            found = untrusted.status_of_file(log, owner)
             return [found.st_ino, found.st_size]
     return [0, 0]
 
 
-def _since(log: Path, inode: int, size: int) -> str:
+def _since(log: Path, owner: int, inode: int, size: int) -> str:
     """Return what came after the mark; the log may have been rotated (its old part is `.1` then) or truncated since."""
     old = log.with_name(f"{log.name}.1")
-    now, before = _inode_and_size(log), _inode_and_size(old)
+    now, before = _inode_and_size(log, owner), _inode_and_size(old, owner)
     if now[0] == inode:
-        return _tail(log, size if now[1] >= size else 0)
-    rest = _tail(old, size) if inode and before[0] == inode else ""
-    return rest + _tail(log)
+        return _tail(log, owner, size if now[1] >= size else 0)
+    rest = _tail(old, owner, size) if inode and before[0] == inode else ""
+    return rest + _tail(log, owner)
 
 
-def _tail(log: Path, start: int = 0) -> str:
-    with log.open("rb") as file:
-        file.seek(max(start, file.seek(0, os.SEEK_END) - TAIL))
-        return file.read().decode("utf-8", "replace")
+def _tail(log: Path, owner: int, start: int = 0) -> str:
+    """Return the end of a log, which stands in a folder of the service user and is named by its supervisord. OSError."""
+    return untrusted.read_file(log, owner, start, TAIL).decode("utf-8", "replace")

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-import http.client
+import os
 import re
-import socket
 import time
 import xmlrpc.client
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from supervisor.states import STOPPED_STATES, ProcessStates
-from supervisor.xmlrpc import Faults, SupervisorTransport, UnixStreamHTTPConnection
+from supervisor.xmlrpc import Faults
 
+from mooring import rpc, texts, untrusted
 from mooring.control.errors import ControlError
 
 CALL_TIMEOUT = 30  # seconds; supervisord answers within one turn of its loop, at most about 1
 POLL = 0.05  # seconds between two looks at supervisord; each look also makes it reap its children
+NAME = re.compile(r"(?!\.)[^/:\\]{1,200}")  # of a group or process: it is part of the path of a status socket
+
+
+FIELDS: dict[str, type] = {
+    "group": str,
+    "name": str,
+    "statename": str,
+    "pid": int,
+    "exitstatus": int,
+    "stderr_logfile": str,
+    "stdout_logfile": str,
+    "spawnerr": str,
+    "start": int,
+}
+"""What is used of a process as supervisord tells of it."""
 
 
 class FaultError(ControlError):
@@ -48,6 +63,8 @@ class Process:
     """Why supervisord could not start it the last time, in supervisord's words."""
     since: int = 0
     """When it was started, in seconds since 1970."""
+    log_owner: int = field(default_factory=os.geteuid)
+    """The user number of supervisord: a log of somebody else is not read."""
 
     @property
     def full_name(self) -> str:
@@ -60,37 +77,43 @@ class Process:
         return getattr(ProcessStates, self.state) in STOPPED_STATES
 
 
-class _Connection(UnixStreamHTTPConnection):  # type: ignore[misc] # supervisor has no types
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(CALL_TIMEOUT)
-        self.sock.connect(self.socketfile)
-
-
-class _Transport(SupervisorTransport):  # type: ignore[misc]
-    def __init__(self, url: str) -> None:
-        super().__init__(None, None, url)
-        self._get_connection = self._timed_connection
-
-    def _timed_connection(self) -> _Connection:
-        connection = _Connection("localhost")
-        connection.socketfile = self.serverurl.removeprefix("unix://")
-        return connection
-
-
 class Server:
-    """One supervisord, by the URL of its control socket (`unix:///…/supervisor.sock`)."""
+    """One supervisord, by the URL of its control socket (`unix:///…/supervisor.sock`).
+
+    It runs as the service user: what it answers is looked at before it is believed (`mooring.rpc`), and its texts are plain.
+    """
 
     def __init__(self, url: str) -> None:
         if not url.startswith("unix:///"):
             raise ControlError(f"--server {url}: write unix:// and the absolute path of supervisord's socket")
         self.url = url
+        self.control = Path(url[len("unix://") :])
 
     def call(self, method: str, *arguments: Any) -> Any:
         """Call an RPC method. FaultError, or ControlError when supervisord can't be reached."""
+        return texts.plain_value(self._call(method, arguments))
+
+    def lines(self, method: str, *arguments: Any) -> list[str]:
+        """Call a method that answers with a text, and return its lines, each plain; errors as of `call`."""
+        found = self._call(method, arguments)
+        return [texts.plain(line, "\t") for line in found.splitlines()] if isinstance(found, str) else []
+
+    def rows(self, method: str, fields: dict[str, type]) -> list[dict[str, Any]]:
+        """Call a method that answers with a list of objects, each with at least these fields; errors as of `call`."""
+        found = self.call(method)
+        if not isinstance(found, list):
+            raise self._nonsense(method)
+        for each in found:
+            if not isinstance(each, dict) or any(type(each.get(name)) is not fields[name] for name in fields):
+                raise self._nonsense(method)
+        return found
+
+    def _nonsense(self, method: str) -> SilentError:
+        return SilentError(f"supervisord at {self.url} answers {method} with what is no answer to it")
+
+    def _call(self, method: str, arguments: tuple[Any, ...]) -> Any:
         try:
-            with xmlrpc.client.ServerProxy("http://localhost", _Transport(self.url)) as proxy:
-                return getattr(proxy, method)(*arguments)
+            return rpc.call(self.control, method, arguments, CALL_TIMEOUT)
         except xmlrpc.client.Fault as fault:
             if fault.faultCode == Faults.SHUTDOWN_STATE:
                 raise SilentError(
@@ -108,8 +131,8 @@ class Server:
             raise SilentError(
                 f"no supervisord at {self.url} ({error.strerror}): start it first, a deploy does so"
             ) from error
-        except (OSError, http.client.HTTPException, xmlrpc.client.Error) as error:
-            raise SilentError(f"supervisord at {self.url}: {error}") from error
+        except OSError as error:
+            raise SilentError(f"supervisord at {self.url}: {error.strerror or error}") from error
 
     def wait(self, timeout: float) -> int:
         """Wait until supervisord answers, and return its pid. ControlError after `timeout` seconds."""
@@ -117,7 +140,10 @@ class Server:
         for _ in polling(timeout):
             why = self._call_error("supervisor.getState")
             if why is None:
-                return int(self.call("supervisor.getPID"))
+                pid = self.call("supervisor.getPID")
+                if type(pid) is not int:
+                    raise self._nonsense("supervisor.getPID")
+                return pid
         raise ControlError(f"waited {timeout:g} s in vain: {why}")
 
     def _call_error(self, method: str) -> ControlError | None:
@@ -129,6 +155,10 @@ class Server:
 
     def processes(self, group: str | None = None) -> list[Process]:
         """List the processes, of one group or of all, in the order of groups and numbers."""
+        rows = self.rows("supervisor.getAllProcessInfo", FIELDS)
+        if any(type(getattr(ProcessStates, info["statename"], None)) is not int for info in rows):
+            raise self._nonsense("supervisor.getAllProcessInfo")
+        owner = self.owner() if rows else 0
         found = [
             Process(
                 group=info["group"],
@@ -139,11 +169,21 @@ class Server:
                 log=Path(log) if (log := info["stderr_logfile"] or info["stdout_logfile"]) else None,
                 spawn_error=info["spawnerr"],
                 since=info["start"],
+                log_owner=owner,
             )
-            for info in self.call("supervisor.getAllProcessInfo")
+            for info in rows
             if group in (None, info["group"])
+            and NAME.fullmatch(info["group"])
+            and NAME.fullmatch(info["name"])
         ]
         return sorted(found, key=lambda p: (p.group, int(p.name) if p.name.isdecimal() else -1, p.name))
+
+    def owner(self) -> int:
+        """Return the user number of supervisord; see `mooring.untrusted.user_of`. SilentError."""
+        try:
+            return untrusted.user_of(self.control)
+        except OSError as error:
+            raise SilentError(f"no supervisord at {self.url} ({error.strerror})") from error
 
     def process(self, full_name: str) -> Process:
         """Return the process of that name. ControlError if there is none."""

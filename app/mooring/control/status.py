@@ -23,7 +23,8 @@ def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
     answers = ask_all(run_dir, processes, private.STATS)
     facts = [(p, _facts(p, answer)) for p, answer in zip(processes, answers, strict=True)]
     ours = set(groups.values())
-    sockets = [each for each in server.call("mooring.getSockets") if ours & set(each["groups"])]
+    every = server.rows("mooring.getSockets", {"url": str, "adopted": bool, "groups": list})
+    sockets = [each for each in every if ours & set(map(str, each["groups"]))]
     colours = {c: [f for p, f in facts if p.group == groups[c]] for c in COLOURS}
     return {
         "instance": instance,
@@ -63,8 +64,10 @@ def problems(instance: Instance, timeout: float = 2) -> list[str]:
 
 
 def _facts(process: Process, answer: dict[str, Any]) -> dict[str, Any]:
-    # The bootstrap's own answer repeats the workers', which are asked here
-    said = {key: value for key, value in answer.items() if key != "workers"}
+    # The bootstrap's own answer repeats the workers', which are asked here; the others are supervisord's to say
+    said = {
+        key: value for key, value in answer.items() if key not in ("workers", "name", "supervisord", "pid")
+    }
     return {
         "name": process.full_name,
         "supervisord": process.state,
@@ -79,7 +82,7 @@ def as_text(found: dict[str, Any]) -> str:
     lines = []
     for each in found["sockets"]:
         how = "passed by systemd" if each["adopted"] else "bound by supervisord"
-        lines.append(f"{found['instance']}  {each['url']}  ({how}; {', '.join(each['groups'])})")
+        lines.append(f"{found['instance']}  {each['url']}  ({how}; {', '.join(map(str, each['groups']))})")
     if not found["sockets"]:
         lines.append(f"{found['instance']}  no socket is open: no group of it is active")
     workers = [worker for colour in found["colours"].values() for worker in colour]

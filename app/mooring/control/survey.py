@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +58,11 @@ class Generation:
 
     @property
     def release(self) -> str:
-        """The release that its workers say they run (most of them, should they differ); "" when it is not known."""
-        said = [answer["release"] for answer in self.ready if isinstance(answer.get("release"), str)]
-        said = said or [a["release"] for _, a in self.workers if isinstance(a.get("release"), str)]
+        """The release that its workers say they run (most of them, should they differ); "" when it is not known.
+
+        They are the application: what they say becomes the name of a folder that root reads, so nothing else is a release.
+        """
+        said = _releases(self.ready) or _releases(answer for _, answer in self.workers)
         said = said or list(self.folders)
         return Counter(said).most_common(1)[0][0] if said else ""
 
@@ -75,6 +78,11 @@ class Generation:
         if self.draining:
             parts.append(f"{self.draining} drain")
         return f"release {self.release or '(unknown)'} ({self.colour}): {', '.join(parts)}"
+
+
+def _releases(answers: Iterable[Answer]) -> list[str]:
+    said = (answer.get("release") for answer in answers)
+    return [release for release in said if isinstance(release, str) and NAME.fullmatch(release)]
 
 
 def survey(instance: Instance) -> list[Generation]:

@@ -24,7 +24,7 @@ def update(
     *,
     fresh: bool = False,
 ) -> dict[str, Any]:
-    """Add, replace or remove the groups; a group that is as configured, or known to nobody, is left alone.
+    """Add, replace or remove the groups; a group that is as configured, or that supervisord does not know, is left alone.
 
     With `fresh` a group that is as configured is replaced as well: none of its processes is one that an earlier run has
     left, stopped or in a drain.
@@ -73,12 +73,15 @@ def reread(server: Server) -> tuple[list[str], list[str], list[str]]:
         Faults.CANT_REREAD,
         lambda f: f"the configuration is wrong, nothing is changed: {_wrong_file(server) or f.text}",
     ):
-        [[added, changed, removed]] = server.call("supervisor.reloadConfig")
-    return added, changed, removed
+        match server.call("supervisor.reloadConfig"):
+            case [[list(added), list(changed), list(removed)]]:
+                return added, changed, removed
+            case _:
+                raise SilentError(f"supervisord at {server.url} answers with what is no list of groups")
 
 
 def reread_if_possible(server: Server, progress: Progress) -> None:
-    """Have supervisord read its configuration; a file of somebody else's that is wrong keeps nobody from a removal."""
+    """Have supervisord read its configuration; a wrong file that is not ours prevents no removal."""
     try:
         reread(server)
     except SilentError:

@@ -18,13 +18,15 @@ supervisord itself (upstream issues 1567 and 1569). With this plugin the rules a
   the close, and would come back from each poll(2) at once with POLLERR: a core lost until the next restart.
 - A socket that systemd passed (sd_listen_fds(3)) is adopted by the group whose URL it matches, and kept for
   good.
-- Nobody sets the clock by which processes are started and stopped: `clock`.
+- Processes are started and stopped by the monotonic clock: `clock`.
 - What an application has printed can be read by `supervisorctl tail`, control characters and all: `readable`.
 - A control socket whose file has been removed is made again: `control_socket`.
 - A process that has ended is started again in the same turn of supervisord's loop; stock supervisord first waits for
   the next event, a second at most, in which an instance has a worker less.
 - What a process finds in its environment is the service user's own (HOME, USER, LOGNAME, PATH, LANG) and what its program
   file names: nothing of whoever has started supervisord, a shell or systemd.
+- supervisord and its processes gain no rights by another program (sudo), leave no core file, and have the umask of
+  [supervisord]; what the section of this plugin says holds, whoever has started supervisord, and after a reload.
 - A child that is stopped before it has run its command ends. Stock supervisord's child has supervisord's own signal
   handlers until execve(2): they only note the signal, which is lost, and the process runs until stopwaitsecs.
 
@@ -42,13 +44,14 @@ import sys
 from typing import Any
 
 from supervisor import events, options, process, rpcinterface, xmlrpc
+from supervisor.datatypes import boolean
 from supervisor.options import FastCGIGroupConfig, ServerOptions
 from supervisor.poller import PollPoller
 from supervisor.process import FastCGIProcessGroup
 from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
-from mooring import target
+from mooring import inherited, target
 from mooring.plugin import control_socket, readable
 from mooring.plugin.clock import SteadyTime
 from mooring.plugin.endpoints import parse_endpoint
@@ -199,13 +202,25 @@ def _url(config: Any) -> str | None:
     return config.socket_config.url if isinstance(config, FastCGIGroupConfig) else None
 
 
-def make_rpcinterface(supervisord: Any, **_: Any) -> SocketsRPCInterface:
+def make_rpcinterface(
+    supervisord: Any, no_new_privileges: str = "true", core_dumps: str = "false", **_: Any
+) -> SocketsRPCInterface:
     """Make the RPC namespace; supervisord calls this when all groups of the configuration have been added.
 
-    It has become the service user by then, and has started no process yet: each of them inherits os.environ.
+    It has become the service user by then, and has started no process yet: each of them inherits os.environ, and what is
+    given up here. The two texts are those of the plugin's section.
     """
     os.environ.clear()
     os.environ.update(target.environment_of(os.geteuid()))
+    os.umask(
+        supervisord.options.umask
+    )  # supervisord itself sets it when it becomes a daemon, not below systemd
+    if boolean(no_new_privileges):
+        inherited.refuse_new_privileges()
+    if boolean(core_dumps):
+        inherited.allow_core_dumps()
+    else:
+        inherited.refuse_core_dumps()
     interface = SocketsRPCInterface(supervisord)
     interface._close_unused()
     # Supervisor forgets all subscriptions when it is reloaded, so these never pile up. The tick is for a

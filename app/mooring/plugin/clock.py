@@ -1,7 +1,7 @@
-"""Supervisord's clock: one that nobody sets.
+"""Supervisord's clock: the monotonic one.
 
 Stock supervisord measures by the wall clock how long a process has run and how long a stop may take. When that
-clock is set forth in the middle of a drain (NTP, an administrator, a resumed virtual machine), stopwaitsecs seem
+clock is moved forward in the middle of a drain (NTP, an administrator, a resumed virtual machine), stopwaitsecs seem
 to be over at once, and the draining workers are killed with what they have in flight.
 """
 
@@ -22,7 +22,7 @@ class SteadyTime:
         self._start = time.time() - time.monotonic()
 
     def time(self) -> float:
-        """Return seconds since the epoch; never set back or forth."""
+        """Return seconds since the epoch; no change of the wall clock moves it."""
         return self._start + time.monotonic()
 
     def __getattr__(self, name: str) -> Any:

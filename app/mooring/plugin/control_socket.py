@@ -12,6 +12,8 @@ from typing import Any
 
 from supervisor.http import LogWrapper, supervisor_af_unix_http_server
 
+from mooring import private
+
 
 def reopen(options: Any) -> None:
     """Listen again where the file of a unix socket is missing, and its folder is there."""
@@ -19,7 +21,7 @@ def reopen(options: Any) -> None:
         if config["family"] != socket.AF_UNIX:
             continue
         path = Path(config["file"])
-        if path.exists() or not path.parent.is_dir():
+        if not private.is_gone(path):
             continue
         try:
             successor = supervisor_af_unix_http_server(

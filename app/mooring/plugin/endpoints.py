@@ -7,6 +7,7 @@ else is serving.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
@@ -132,12 +133,10 @@ class UnixEndpoint(UnixStreamSocketConfig):  # type: ignore[misc]
 
     def discard(self) -> None:
         """Remove the path of a closed socket that was bound here, unless it is another one's by now."""
-        try:
+        with contextlib.suppress(OSError):  # it has gone, or its folder has been given to another user
             found = Path(self.path).lstat()
-        except FileNotFoundError:
-            return
-        if self.made == (found.st_dev, found.st_ino):
-            Path(self.path).unlink(missing_ok=True)
+            if self.made == (found.st_dev, found.st_ino):
+                Path(self.path).unlink()
 
 
 Endpoint = TcpEndpoint | UnixEndpoint

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import eventlet
 from greenlet import GreenletExit, getcurrent
 
-from mooring.worker import failures, forks, log
+from mooring.worker import failures, forks, log, presence
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
 from mooring.worker.environ import believe, connection_environ, request_environ
@@ -153,6 +153,7 @@ class Connection:
             settle=self._settle,
         )
         environ = request_environ(self._environ, request, stream)
+        environ[presence.KEY] = presence.ClientGone(self.transport, response, is_11=request.is_11)
         if self._is_believed:
             believe(environ, request, self._settings)
         if request.upgrades:

@@ -30,6 +30,9 @@ raw_ssl: Any = patcher.original("ssl")
 raw_os: Any = patcher.original("os")
 raw_select: Any = patcher.original("select")
 
+ENDED: int = raw_select.POLLHUP | raw_select.POLLERR | raw_select.POLLNVAL
+"""What poll(2) says of a connection that is over in both directions, and of one that we have closed."""
+
 
 def install() -> None:
     """Pin the hub to epoll, whatever ``EVENTLET_HUB`` says, and make the standard library cooperative.

@@ -19,6 +19,7 @@ import traceback
 from _thread import get_ident
 from typing import Any
 
+from mooring import texts
 from mooring.worker import engine
 from mooring.worker.engine import raw_os, raw_select
 
@@ -141,16 +142,12 @@ def failure(where: str, error: BaseException, **fields: Any) -> None:
     """
     event("error", where=where, error=f"{type(error).__name__}: {error}", **fields)
     lines = "".join(traceback.format_exception(error)).splitlines()
-    sys.stderr.write("".join("  | " + _escaped(line) + "\n" for line in lines))
-
-
-def _escaped(text: str) -> str:
-    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)
+    sys.stderr.write("".join("  | " + texts.plain(line) + "\n" for line in lines))
 
 
 def from_a_thread(what: str, lines: list[str], **fields: Any) -> None:
     """Write an event and lines below it, from a real thread, past the streams: they are the hub's."""
-    text = _line(what, fields) + "".join("  | " + _escaped(line) + "\n" for line in lines)
+    text = _line(what, fields) + "".join("  | " + texts.plain(line) + "\n" for line in lines)
     data = memoryview(text.encode("utf-8", "backslashreplace"))
     try:
         while data:
@@ -161,4 +158,4 @@ def from_a_thread(what: str, lines: list[str], **fields: Any) -> None:
 
 def words(text: str) -> None:
     """Write one plain line for people: why the worker does not start, or ends."""
-    sys.stderr.write("mooring worker: " + _escaped(text) + "\n")
+    sys.stderr.write("mooring worker: " + texts.plain(text) + "\n")

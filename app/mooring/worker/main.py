@@ -14,7 +14,7 @@ import sys
 import traceback
 from typing import Any
 
-from mooring import family, process, settings
+from mooring import family, process, settings, texts
 from mooring.worker import application, engine, failures, forks, jobs, log, signals, tls
 from mooring.worker.loop import Server
 from mooring.worker.private_server import PrivateServer
@@ -36,7 +36,7 @@ def main() -> int:
     if config.children == "end":
         _end_orphans(config, process.title_of(*name))
     if problem := _listener_problem():
-        sys.stderr.write(f"mooring worker: {problem}\n")
+        texts.write_line(sys.stderr, f"mooring worker: {problem}")
         return settings.EX_USAGE
     listener = _take_listener()
     engine.install()
@@ -44,8 +44,8 @@ def main() -> int:
     signals.show_stacks()
     signals.bear()
     _raise_descriptor_limit(config.max_connections)
-    for stranger in settings.strangers(os.environ):
-        log.words(stranger)
+    for sentence in settings.unknown(os.environ):
+        log.words(sentence)
 
     state = State(config)
     try:

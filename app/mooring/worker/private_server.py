@@ -16,6 +16,7 @@ import eventlet
 from eventlet.green import socket
 from eventlet.hubs import trampoline
 
+from mooring import private
 from mooring.worker import forks, log
 
 ANSWER_TIME = 5.0
@@ -71,7 +72,7 @@ class PrivateServer:
         """Listen again whenever somebody has removed the file: nobody could ask or watch this worker any more."""
         while True:
             eventlet.sleep(LOOK)
-            if self._path.exists() or not self._path.parent.is_dir():
+            if not private.is_gone(self._path):
                 continue
             try:
                 self._accepting.kill()
@@ -83,11 +84,7 @@ class PrivateServer:
     def stop(self) -> None:
         """Remove the socket's file, unless another process has put its own there."""
         self._keeping.kill()
-        try:
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
-        except FileNotFoundError:
-            pass
+        private.remove_own(self._path, self._inode)
 
     def _keep_spare(self) -> None:
         try:

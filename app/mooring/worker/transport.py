@@ -138,6 +138,15 @@ class Transport:
             return b""
         return received
 
+    def events(self) -> int:
+        """Return what poll(2) says of the connection now: whether it takes data, has ended, or has been shut by the client."""
+        descriptor = self.sock.fileno()
+        if descriptor < 0:
+            return engine.ENDED
+        poll = engine.raw_select.poll()
+        poll.register(descriptor, engine.raw_select.POLLOUT | engine.raw_select.POLLRDHUP)
+        return sum(events for _, events in poll.poll(0))
+
     def send_now(self, data: bytes) -> memoryview | None:
         """Hand what fits of the data to the kernel; return the rest, None if there is none."""
         try:

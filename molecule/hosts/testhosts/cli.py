@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         "image", help="build images that are absent or out of date; `create` does it as well"
     )
     build.add_argument("images", nargs="+", metavar="IMAGE", help="bookworm, trixie/haproxy …")
-    build.add_argument("--rebuild", action="store_true", help="build anew, with the packages of today")
+    build.add_argument("--rebuild", action="store_true", help="build again, with the packages of today")
 
     create = commands.add_parser("create", help="make the hosts of a run and wait until ssh answers")
     create.add_argument("hosts", nargs="+", metavar="NAME=IMAGE", help="api1=bookworm lb1=bookworm/haproxy")

@@ -76,7 +76,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         variables = task_vars or {}
         defaults = read(REPOSITORY / "roles/site/defaults/main.yml")
         every, found = self._values(variables, [*defaults, *findings.OPTIONAL])
-        found += preflight.inventory(every, balanced=bool(variables.get("groups", {}).get("loadbalancer")))
+        found += preflight.inventory(
+            every,
+            balanced=bool(variables.get("groups", {}).get("loadbalancer")),
+            serves="api" in variables.get("group_names", []),
+        )
 
         settings, known = self._known(defaults)
         extra = load_extra_vars(self._loader)

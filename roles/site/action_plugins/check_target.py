@@ -13,6 +13,7 @@ module: check_target
 short_description: Check that a target is fit for a command
 description:
   - Runs on the controller, and fails with one line for each thing that is wrong.
+  - Warns of what a deploy had better do in another way.
 options:
   facts: {description: What app/mooring/target.py has told., type: dict, required: true}
   wanted: {description: What the site wants of the target., type: dict, required: true}
@@ -42,6 +43,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         result: dict[str, Any] = super().run(tmp, task_vars)
         facts, wanted = dict(self._task.args["facts"]), dict(self._task.args["wanted"])
         found = preflight.target(facts, wanted, self._task.args["command"])
+        for notice in preflight.notices(facts, wanted, self._task.args["command"]):
+            self._display.warning(notice)
         result.update(changed=False, open_files=preflight.open_files(facts, wanted))
         if found:
             result.update(failed=True, msg="\n".join(found))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -33,7 +34,9 @@ def itself() -> dict[str, Any]:
         "data": Path(os.environ["MOORING_DATA_DIR"]) / "written",
     }
     written = {name: write(path) for name, path in places.items()}
-    return {"environ": dict(os.environ), "umask": umask, "uid": os.getuid(), "written": written}
+    status = dict(line.split(":\t", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    may = {"core": resource.getrlimit(resource.RLIMIT_CORE), "no_new": status["NoNewPrivs"], "umask": umask}
+    return {"environ": dict(os.environ), "uid": os.getuid(), "written": written, **may}
 
 
 def write(path: Path) -> str:
