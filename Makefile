@@ -6,6 +6,8 @@ SHELL := bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The two packages and the tools, as Python finds them.
+SOURCES := tools:app/mooring/src:app/multicloud/src
 # More arguments for the command behind a task: make deploy ARGS="-e web_framework=pecan"
 ARGS ?=
 # molecule and ansible find each other on the PATH, as in the activated virtualenv.
@@ -50,7 +52,7 @@ lint: venv ## Check style, types, walls, YAML and roles
 	@ruff check
 	@ruff format --check
 	@mypy
-	@PYTHONPATH=app lint-imports
+	@PYTHONPATH=$(SOURCES) lint-imports
 	@yamllint --strict .
 	@ansible-lint --offline --strict
 	@python tools/variables_doc.py --check
@@ -102,15 +104,15 @@ remove-hosts: venv ## Remove the hosts that an interrupted test-host or test-hos
 
 .PHONY: parity
 parity: venv ## Compare two servers of the API: make parity ARGS="http://one:9001 http://two:9001"
-	@PYTHONPATH=app python -m multicloud.parity $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m multicloud.parity $(ARGS)
 
 .PHONY: bench
 bench: venv ## Measure the worker against other servers (15 minutes; wrk and ab) and write docs/performance.md
-	@PYTHONPATH=tools:app python -m bench $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m bench $(ARGS)
 
 .PHONY: bench-quick
 bench-quick: venv ## Measure the targets alone (two minutes; wrk and ab); write build/bench/quick.md
-	@PYTHONPATH=tools:app python -m bench --quick $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m bench --quick $(ARGS)
 
 .PHONY: format
 format: venv ## Format the Python code
@@ -132,11 +134,11 @@ lock: venv ## Pin requirements/*.in to the newest versions, with hashes
 
 .PHONY: lock-build
 lock-build: venv ## Lock what builds your project, by hash: make lock-build ARGS=path/to/project
-	@PYTHONPATH=tools:app python -m bundle.write_lock --uv "$$(tools/extra_venv.sh lock)/uv" $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m bundle.write_lock --uv "$$(tools/extra_venv.sh lock)/uv" $(ARGS)
 
 .PHONY: sbom
 sbom: venv ## Write what a deploy would install as bills of materials (CycloneDX), into build/
-	@PYTHONPATH=tools:app python -m bundle.write_sbom $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m bundle.write_sbom $(ARGS)
 
 # A copy of OSV's advisories for PyPI (all.zip, or a folder of its files), and requirements files beside Mooring's own.
 ADVISORIES ?=
@@ -144,7 +146,7 @@ REQUIREMENTS ?=
 
 .PHONY: audit
 audit: venv ## Look for known vulnerabilities in the locked packages by pip-audit (ADVISORIES=all.zip: offline)
-	@PYTHONPATH=tools:app python -m audit --advisories "$(ADVISORIES)" $(REQUIREMENTS) $(ARGS)
+	@PYTHONPATH=$(SOURCES) python -m audit --advisories "$(ADVISORIES)" $(REQUIREMENTS) $(ARGS)
 
 .PHONY: clean
 clean: ## Remove the virtualenv, caches, built bundles and reports (not a deployment: make remove)

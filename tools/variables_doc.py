@@ -15,7 +15,7 @@ import yaml
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PAGE = REPOSITORY / "docs/variables.md"
-sys.path.insert(0, str(REPOSITORY / "app"))
+sys.path[:0] = [str(REPOSITORY / folder) for folder in ("app/mooring/src", "app/multicloud/src")]
 
 HEAD = """# Variables
 

@@ -21,7 +21,7 @@ from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
 
-sys.path += [str(Path(__file__).resolve().parents[2] / folder) for folder in ("tools", "app")]
+sys.path += [str(Path(__file__).resolve().parents[2] / folder) for folder in ("tools", "app/mooring/src")]
 
 from mooring import texts
 from mooring_output import phases, report, roll, text

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contract.stage import FRAMEWORKS, HTML, PREFIX, Client, Stage
-from functional.support import DEADLINE, ROOT
+from functional.support import DEADLINE
+from support.places import SOURCES
 from upstream.clients import Got, OverSocket
 from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
 
@@ -233,7 +234,7 @@ def parity(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=4 * DEADLINE,
-        env={"PYTHONPATH": str(ROOT / "app")},
+        env={"PYTHONPATH": SOURCES},
         check=False,
     )
 

@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from contract.stage import HTML, PASSWORD, PREFIX, Client, Stage, text_of
-from functional.support import DEADLINE, ROOT, until
+from functional.support import DEADLINE, until
 from functional.worker_certificates import Authority
 from multicloud.core.connections import _tls
+from support.places import SOURCES
 from support.tls import thief
 from upstream.server import Upstream, drop, region, region_reply, respond
 from upstream.wire import Seen, Wire
@@ -42,7 +43,7 @@ def run(framework: str, **environment: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         timeout=DEADLINE,
-        env={"PYTHONPATH": str(ROOT / "app"), "PATH": os.environ["PATH"], **environment},
+        env={"PYTHONPATH": SOURCES, "PATH": os.environ["PATH"], **environment},
         check=False,
     )
 
@@ -69,7 +70,7 @@ def test_django_finds_nothing_to_complain_of() -> None:
         text=True,
         timeout=DEADLINE,
         env={
-            "PYTHONPATH": str(ROOT / "app"),
+            "PYTHONPATH": SOURCES,
             "PATH": os.environ["PATH"],
             "DJANGO_SETTINGS_MODULE": "multicloud.django_web.settings",
         },
@@ -92,7 +93,7 @@ def test_django_is_what_it_says(stage: Stage) -> None:
         capture_output=True,
         text=True,
         check=True,
-        env={"PYTHONPATH": str(ROOT / "app")},
+        env={"PYTHONPATH": SOURCES},
     ).stdout.strip()
     assert len(key) > 50
     assert key != settings.SECRET_KEY, "each process draws its own"
@@ -328,7 +329,7 @@ def test_the_sandbox(framework: str, tmp_path: Path) -> None:
         sandbox = subprocess.Popen(
             [sys.executable, "-m", "multicloud.sandbox", "--port", "0"],
             stdout=stdout,
-            env={"PYTHONPATH": str(ROOT / "app"), "PATH": os.environ["PATH"]},
+            env={"PYTHONPATH": SOURCES, "PATH": os.environ["PATH"]},
         )
     try:
         until(lambda: "Listening on " in log.read_text(), "the sandbox listens")

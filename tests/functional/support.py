@@ -26,6 +26,7 @@ from typing import Any, TypeVar
 from supervisor.xmlrpc import SupervisorTransport
 
 from mooring.process import die_with_parent
+from support.places import SOURCES
 from support.ports import free_port  # noqa: F401 - the tests take it from here
 
 ROOT = Path(__file__).parents[2]
@@ -117,7 +118,7 @@ class Supervisord:
         self.folder, self.python, self.minfds = folder, python, minfds
         self.url = f"unix://{folder}/supervisor.sock"
         self.process: subprocess.Popen[bytes] | None = None
-        self.environ = {**os.environ, "PYTHONPATH": str(ROOT / "app"), "PYTHONWARNINGS": "ignore"}
+        self.environ = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
         for name in ("conf.d", "log", "run"):
             (folder / name).mkdir()
         self.configure()
@@ -125,7 +126,7 @@ class Supervisord:
     def configure(self, *, nodaemon: bool = True) -> None:
         """Write supervisord.conf."""
         text = CONFIG.format(
-            folder=self.folder, sources=ROOT / "app", minfds=self.minfds, nodaemon=str(nodaemon).lower()
+            folder=self.folder, sources=SOURCES, minfds=self.minfds, nodaemon=str(nodaemon).lower()
         )
         (self.folder / "supervisord.conf").write_text(text)
 

@@ -25,6 +25,7 @@ from functional.support import (
 )
 from functional.support_instance import APPLICATIONS, Instance
 from mooring import private
+from support.places import SOURCES
 
 
 @pytest.fixture(scope="module")
@@ -171,7 +172,7 @@ def run_by_hand(fd: int | None, **settings: object) -> subprocess.Popen[str]:
     """Run a bootstrap outside of supervisord, with that descriptor as its standard input."""
     values = {"instance": "api", "run_dir": "/tmp", "app": "applications:good", **settings}
     environ = {f"MOORING_{name.upper()}": str(value) for name, value in values.items()}
-    path = f"{APPLICATIONS.parents[2]}/app:{APPLICATIONS.parent}"
+    path = f"{SOURCES}:{APPLICATIONS.parent}"
     return subprocess.Popen(
         [sys.executable, "-m", "mooring.bootstrap"],
         stdin=fd,

@@ -20,7 +20,6 @@ import pytest
 import on_host
 from functional.support import (
     AS_SYSTEMD,
-    ROOT,
     Supervisord,
     alive,
     free_port,
@@ -31,6 +30,7 @@ from functional.support import (
 from mooring import target
 from mooring.control.alone import alone
 from mooring.daemon import Daemon, DaemonError, main
+from support.places import SOURCES
 
 
 def command_of(supervisord: Supervisord, script: str, *words: str) -> list[str]:
@@ -255,7 +255,7 @@ def test_supervisord_starts_with_nothing_of_who_starts_it(folder: Path) -> None:
     conf.write_text(f"[supervisord]\nnodaemon=true\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
     user = pwd.getpwuid(os.geteuid()).pw_name
     words = [sys.executable, "-m", "mooring.start", "--user", user, "--conf", str(conf)]
-    environment = {"PYTHONPATH": str(ROOT / "app"), "FOO": "bar"}
+    environment = {"PYTHONPATH": SOURCES, "FOO": "bar"}
     starter = subprocess.Popen(
         [sys.executable, "-c", CARELESS, *words], env=environment, cwd=folder, stdout=subprocess.DEVNULL
     )
@@ -282,7 +282,7 @@ def test_a_service_has_the_sockets_of_systemd_and_nothing_of_its_environment(fol
     conf.write_text(f"[supervisord]\nlogfile={folder}/log\npidfile={pidfile}\nminfds=64\n")
     user = pwd.getpwuid(os.geteuid()).pw_name
     words = [sys.executable, "-m", "mooring.start", "--service", "--user", user, "--conf", str(conf)]
-    environment = {"PYTHONPATH": str(ROOT / "app"), "TOKEN": "x", "INVOCATION_ID": "1", "LD_PRELOAD": ""}
+    environment = {"PYTHONPATH": SOURCES, "TOKEN": "x", "INVOCATION_ID": "1", "LD_PRELOAD": ""}
     with listening(free_port()) as passed:
         command = [sys.executable, "-c", AS_SYSTEMD, str(passed.fileno()), sys.executable, "-c", CARELESS]
         starter = subprocess.Popen(
@@ -311,7 +311,7 @@ def test_of_sockets_that_are_another_process_s_no_service_has_any(folder: Path, 
     words = [sys.executable, "-m", "mooring.start", "--service", "--user", user, "--conf", str(conf)]
     starter = subprocess.Popen(
         [sys.executable, "-c", CARELESS, *words],
-        env={"PYTHONPATH": str(ROOT / "app"), **told},
+        env={"PYTHONPATH": SOURCES, **told},
         stdout=subprocess.DEVNULL,
     )
     try:

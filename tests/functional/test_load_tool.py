@@ -19,9 +19,10 @@ import pytest
 
 from functional.support import DEADLINE, ROOT, free_port, until
 from functional.worker_certificates import Authority
+from support.places import SOURCES
 
 SERVER = Path(__file__).with_name("load_server.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/tools:{ROOT}/app"}
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/tools:{SOURCES}"}
 GET = ("--get", "/", "--expect-body", "right")
 POST = ("--post", "/count", "--expect-body", "%(id)s")
 KEPT = ("--new", "0", "--kept", "3")

@@ -17,6 +17,7 @@ import pytest
 from functional.support import DEADLINE, ROOT, until
 from functional.worker_support import GET, Client, Worker, worker
 from mooring import private
+from support.places import SOURCES
 
 LONG = 600  # seconds: a grace that a test does not wait for
 
@@ -213,7 +214,7 @@ def test_recycling_by_memory() -> None:
 def test_no_request_is_lost_and_none_done_twice(folder: Path, unix: bool) -> None:
     counted = folder / "counted"
     one = Worker("mooring_load.app:application", unix=unix, drain_timeout=20, drain_idle_grace=2)
-    environ = {"LOAD_COUNT_FILE": str(counted), "PYTHONPATH": f"{ROOT / 'app'}:{ROOT / 'tools'}"}
+    environ = {"LOAD_COUNT_FILE": str(counted), "PYTHONPATH": f"{SOURCES}:{ROOT / 'tools'}"}
     try:
         with _load(one, folder / "load", counted) as load:
             one.start(env=environ)
@@ -279,7 +280,7 @@ def _load(one: Worker, out: Path, counted: Path) -> Iterator[Any]:
         "30",
     ]
     command += ["--out", str(out)]
-    tool = subprocess.Popen(command, env={"PYTHONPATH": f"{ROOT}/tools:{ROOT}/app"}, stderr=subprocess.PIPE)
+    tool = subprocess.Popen(command, env={"PYTHONPATH": f"{ROOT}/tools:{SOURCES}"}, stderr=subprocess.PIPE)
     try:
         yield lambda: json.loads((out / "summary.json").read_text())
     finally:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, ROOT, alive, until
+from functional.support import DEADLINE, alive, until
 from functional.test_worker_process import ask, page, start
 from functional.worker_support import Worker
 from mooring import family
+from support.places import SOURCES
 
 JOBS = {
     "job_in_a_thread": "thread posting",
@@ -133,7 +134,7 @@ while True:
 def test_a_companions_processes_end_with_it_and_those_of_a_killed_one_before_the_next(folder: Path) -> None:
     (folder / "clerk.py").write_text(COMPANION)
     environ = {
-        "PYTHONPATH": f"{ROOT / 'app'}:{folder}",
+        "PYTHONPATH": f"{SOURCES}:{folder}",
         "MOORING_INSTANCE": folder.name,
         "MOORING_COMPANION": "c",
     }

@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, ROOT, turns, until
+from functional.support import DEADLINE, turns, until
 from functional.worker_support import Worker, worker
 from mooring import private
+from support.places import SOURCES
 
 
 def ends(one: Worker, **popen: Any) -> tuple[int, str]:
@@ -138,7 +139,7 @@ def test_descriptor_0_must_be_a_listening_socket(make: Any, what: str) -> None:
         command = ["sh", "-c", f"exec {sys.executable} -m mooring.worker 0<&-"]
         environ = {
             **os.environ,
-            "PYTHONPATH": "app",
+            "PYTHONPATH": SOURCES,
             "MOORING_INSTANCE": "a",
             "MOORING_RUN_DIR": "/r",
             "MOORING_APP": "a:b",
@@ -189,7 +190,7 @@ def test_usr1_shows_what_waits_for_others(make: Any, tmp_path: Path) -> None:
         f"import pathlib, threading\npathlib.Path({str(reached)!r}).touch()\nthreading.Event().wait()\n"
     )
     one = make("waits:application")
-    one.start(ready=False, env={"PYTHONPATH": f"{ROOT / 'app'}:{tmp_path}"})
+    one.start(ready=False, env={"PYTHONPATH": f"{SOURCES}:{tmp_path}"})
     until(reached.exists, "it imports")
     one.process.send_signal(signal.SIGUSR1)
     until(lambda: private.END_OF_STACKS in one.words(), "the stacks of green threads")
@@ -221,7 +222,7 @@ def test_it_ends_with_its_parent(make: Any) -> None:
         "print(child.pid, flush=True)\n"
         "time.sleep(3600)\n"
     )
-    environ = {**os.environ, "PYTHONPATH": f"{Path('app').resolve()}:{Path(__file__).parent}"}
+    environ = {**os.environ, "PYTHONPATH": f"{SOURCES}:{Path(__file__).parent}"}
     environ |= {f"MOORING_{name.upper()}": str(value) for name, value in one.settings.items()}
     supervisor = subprocess.Popen(
         [sys.executable, "-c", parent], stdin=one.listener, stdout=subprocess.PIPE, env=environ

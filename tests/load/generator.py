@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mooring_load import control, report
+from support.places import SOURCES
 from tests.deploy.conftest import REPOSITORY
 from tests.load.witnesses import Life, between, lives
 
@@ -37,7 +38,7 @@ class Generator:
         command += ["--out", str(out), "--end-with", str(os.getpid()), "--quiet", *options]
         self._process = subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{REPOSITORY}/app"},
+            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}"},
             start_new_session=True,
         )
         self.holders: dict[str, str] = {}

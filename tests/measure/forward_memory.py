@@ -1,6 +1,6 @@
 """Measure what forwarding costs one worker: memory for large bodies, time for many slow answers at once.
 
-    PYTHONPATH=app:tests python tests/measure/forward_memory.py [--megabytes 200] [--clients 200]
+    PYTHONPATH=app/mooring/src:app/multicloud/src:tests python tests/measure/forward_memory.py [--megabytes 200] [--clients 200]
 
 Real workers, a stand-in for A&AI and MSB beside them on loopback. Prints a table; exits 1 if a figure is missed.
 """

@@ -17,6 +17,7 @@ from packaging.version import Version
 
 import audit.__main__ as command
 from audit import advisories, matching, service
+from support.places import SOURCES
 from unit.bundle_support import HASH, write
 
 REPOSITORY = Path(__file__).parents[2]
@@ -230,7 +231,7 @@ def test_pip_audit_finds_in_a_copy_what_the_locks_have(tmp_path: Path) -> None:
     def told(*words: str | Path) -> subprocess.CompletedProcess[str]:
         line = [sys.executable, "-m", "audit", *map(str, words)]
         path = {
-            "PYTHONPATH": f"{REPOSITORY}/tools:{REPOSITORY}/app",
+            "PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}",
             "HTTP_PROXY": "http://127.0.0.1:9",
             "http_proxy": "http://127.0.0.1:9",
         }

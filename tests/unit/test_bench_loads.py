@@ -13,6 +13,7 @@ from bench.loads import Load, LoadError
 from bench.servers import BY_NAME, Server
 from bench.serving import Running, ServingError
 from support.folders import short_folder
+from support.places import SOURCE_FOLDERS
 
 AB = """
 Server Software:
@@ -92,7 +93,7 @@ def test_workers_are_those_without_children_that_are_no_helpers():
 
 
 def _running(server: Server, folder: Path) -> Running:
-    path = [install.ROOT / "app", install.ROOT / "tools"]
+    path = [*SOURCE_FOLDERS, install.ROOT / "tools"]
     return Running(server, Path(sys.executable).parent, folder, path, {})
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from bundle import installer
 from bundle.backends import KEPT, KEPT_BEGIN
+from support.places import SOURCES
 from unit.bundle_support import command, greeter, held, refused, run, wheel, write
 
 REPOSITORY = Path(__file__).parents[2]
@@ -282,7 +283,7 @@ def test_the_command_says_what_it_cannot_lock(tmp_path: Path) -> None:
     ):
         done = subprocess.run(
             [*start, *words],
-            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{REPOSITORY}/app"},
+            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}"},
             capture_output=True,
             text=True,
             check=False,

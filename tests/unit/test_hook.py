@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-APP = Path(__file__).parents[2] / "app"
+from support.places import SOURCES
+
 USER = "nobody" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="whoever is not root becomes nobody else")
 
@@ -32,7 +33,7 @@ def hook(
     words = [sys.executable, "-m", "mooring.hook", "--release", str(release), "--user", user]
     words += [*options, "--", *command]
     return subprocess.run(
-        words, env={"PYTHONPATH": str(APP), "OURS": "x"}, capture_output=True, text=True, check=False
+        words, env={"PYTHONPATH": SOURCES, "OURS": "x"}, capture_output=True, text=True, check=False
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ import pytest
 from multicloud.core.drivers import DEFAULT_TABLE, load
 from multicloud.sandbox.app import MOST, Sandbox
 from multicloud.sandbox.regions import REGIONS
+from support.places import SOURCES
 from upstream.clients import InProcess
 
 NORTH = "/api/multicloud-pike/v0/openstack_north"
@@ -121,7 +121,7 @@ def test_a_port_that_is_taken() -> None:
             capture_output=True,
             text=True,
             timeout=30,
-            env={"PYTHONPATH": str(Path(__file__).parents[2] / "app")},
+            env={"PYTHONPATH": SOURCES},
             check=False,
         )
     assert done.returncode == 1

@@ -20,8 +20,7 @@ from multicloud.core.settings import (
     unknown,
     variable,
 )
-
-APP = Path(__file__).parents[2] / "app"
+from support.places import SOURCES
 
 
 def test_defaults_stand_by_themselves() -> None:
@@ -160,7 +159,7 @@ def test_the_table_prints_itself() -> None:
         check=True,
         capture_output=True,
         text=True,
-        env={"PYTHONPATH": str(APP), "MULTICLOUD_AAI_PASSWORD": "pass-word"},
+        env={"PYTHONPATH": SOURCES, "MULTICLOUD_AAI_PASSWORD": "pass-word"},
     )
     assert printed.stdout == describe()
     assert [line.split()[0] for line in printed.stdout.splitlines()] == [

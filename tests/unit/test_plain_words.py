@@ -14,13 +14,13 @@ from support.fuzzing import check_plain
 
 REPOSITORY = Path(__file__).parents[2]
 OTHERS = {
-    "app/mooring/texts.py": "it is the one place",
-    "app/mooring/target.py": "JSON, also of the program that it hands to other interpreters",
-    "app/mooring/worker/log.py": "the log's own streams; each line that is not JSON is plain",
-    "app/mooring/worker/forks.py": "an application's words at the end of its own child, as Python writes them",
-    "app/multicloud/parity.py": "multicloud imports nothing of mooring: all that it shows of others is a repr",
-    "app/multicloud/sandbox/__main__.py": "multicloud imports nothing of mooring: its lines are ASCII",
-    "app/multicloud/core/settings.py": "its own table",
+    "app/mooring/src/mooring/texts.py": "it is the one place",
+    "app/mooring/src/mooring/target.py": "JSON, also of the program that it hands to other interpreters",
+    "app/mooring/src/mooring/worker/log.py": "the log's own streams; each line that is not JSON is plain",
+    "app/mooring/src/mooring/worker/forks.py": "an application's words at the end of its own child, as Python writes them",
+    "app/multicloud/src/multicloud/parity.py": "multicloud imports nothing of mooring: all that it shows of others is a repr",
+    "app/multicloud/src/multicloud/sandbox/__main__.py": "multicloud imports nothing of mooring: its lines are ASCII",
+    "app/multicloud/src/multicloud/core/settings.py": "its own table",
     "tools/bundle/fetch.py": "runs without our modules; bundle.sdists reads what it says",
     "tools/variables_doc.py": "its own words",
 }

@@ -19,6 +19,7 @@ import yaml
 
 from mooring import private, target, untrusted
 from mooring.target import Address, holder_of, parse_url
+from support.places import ROOT, SOURCES
 
 SCRIPT = Path(target.__file__)
 
@@ -39,7 +40,7 @@ def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedPro
 
 
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
-    variables = yaml.safe_load((SCRIPT.parents[2] / "roles/site/vars/main.yml").read_text())
+    variables = yaml.safe_load((ROOT / "roles/site/vars/main.yml").read_text())
     assert variables["site_mark"] == target.MARK
     assert (target.UNIX_PATH_MAX, target.LINKS) == (private.MAX_PATH, untrusted.LINKS)
 
@@ -546,7 +547,7 @@ sys.stdin.read()
 )
 def test_what_a_process_has_given_up_is_found(given_up: str, may: dict[str, bool]) -> None:
     command = [sys.executable, "-c", GIVE_UP.format(given_up)]
-    environment = {"PYTHONPATH": str(Path(__file__).parents[2] / "app")}
+    environment = {"PYTHONPATH": SOURCES}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from functional.support import DEADLINE, ROOT, until
+from functional.support import DEADLINE, until
+from support.places import SOURCES
 from upstream.clients import OverSocket
 
 APPS = {
@@ -31,7 +32,7 @@ class Worker:
         self.port: int = listener.getsockname()[1]
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MULTICLOUD_")}
         own = {
-            "PYTHONPATH": str(ROOT / "app"),
+            "PYTHONPATH": SOURCES,
             "MOORING_INSTANCE": "contract",
             "MOORING_RUN_DIR": self._folder.name,
             "MOORING_FRAMEWORK": framework,

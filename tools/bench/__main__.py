@@ -67,7 +67,10 @@ def _measure(binaries: Path, arguments: argparse.Namespace) -> Iterator[dict[str
     """Yield what has been measured so far, after every step: a run that is broken off leaves that much."""
     started = time.monotonic()
     steps = plan.QUICK if arguments.quick else plan.FULL
-    bench = measure.Bench(binaries, [arguments.app.resolve(), TOOLS])
+    bench = measure.Bench(
+        binaries,
+        [*(arguments.app.resolve() / project / "src" for project in ("mooring", "multicloud")), TOOLS],
+    )
     facts = {
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
         "quick": arguments.quick,

@@ -1,6 +1,6 @@
 """Build a bundle: everything that one virtualenv on a target needs, in one file, for that target's Python.
 
-    PYTHONPATH=tools:app python -m bundle --source app/mooring --requirements requirements/runtime.txt …
+    PYTHONPATH=tools:app/mooring/src python -m bundle --source app/mooring --requirements requirements/runtime.txt …
 
 A target has neither a compiler nor a registry, so the controller does what needs them: it builds the given sources
 into wheels from a clean copy, downloads what the hash-locked requirements files name, builds what exists as a source

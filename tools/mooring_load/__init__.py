@@ -5,7 +5,7 @@ which connection, and whose. Who works on the server marks what he does; the rep
 did to the requests. An example, with the counting application (`mooring_load.app:application`, its count file
 in `/tmp/counted`):
 
-    export PYTHONPATH=tools:app
+    export PYTHONPATH=tools:app/mooring/src:app/multicloud/src
     python -m mooring_load run --url http://127.0.0.1:9001 --counting --count-file /tmp/counted \
         --out /tmp/load --until-stopped &
     python -m mooring_load during --control /tmp/load/control.sock --wait 10 "switch to pecan" -- \

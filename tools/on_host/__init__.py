@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-PROGRAMS = Path(__file__).parents[2] / "app/mooring"
+PROGRAMS = Path(__file__).parents[2] / "app/mooring/src/mooring"
 """Programs of one file that need nothing but a Python on the host, and the modules that they share."""
 IMPORT = re.compile(r"(?m)^from mooring import (.+)$")
 

@@ -1,4 +1,4 @@
-"""Ansible action: the lock that keeps two deploys of one instance apart; see `app/mooring/lock.py`."""
+"""Ansible action: the lock that keeps two deploys of one instance apart; see `app/mooring/src/mooring/lock.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ansible action: folders, files and links of a host, all of a list in one step; see `app/mooring/layout.py`."""
+"""Ansible action: folders, files and links of a host, all of a list in one step; see `app/mooring/src/mooring/layout.py`."""
 
 from __future__ import annotations
 

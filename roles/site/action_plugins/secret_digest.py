@@ -1,4 +1,4 @@
-"""Ansible action: a keyed digest of secrets, made on the host by a key that never leaves it; see `app/mooring/digest.py`."""
+"""Ansible action: a keyed digest of secrets, made on the host by a key that never leaves it; see `mooring.digest`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ansible lookup: a program of app/mooring as a host runs it from its standard input; see `tools/on_host`."""
+"""Ansible lookup: a program of app/mooring/src/mooring as a host runs it from its standard input; see `tools/on_host`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ short_description: The text of a program that a host runs from its standard inpu
 description:
   - A program of one file, together with the modules of Mooring that it imports.
 options:
-  _terms: {description: "Names of files in app/mooring.", type: list, elements: str, required: true}
+  _terms: {description: "Names of files in app/mooring/src/mooring.", type: list, elements: str, required: true}
 """
 RETURN = r"""
 _raw: {description: The programs., type: list, elements: str}
