@@ -57,7 +57,7 @@ class Deployed(Instance):
         (folder / "release.json").write_text(json.dumps(manifest))
 
     def words(self, command: str, *more: str) -> list[str]:
-        """Return a command of `mooring.control` on this instance."""
+        """Return a command of `mooring.host` on this instance."""
         own = ["--instance", self.name, "--home", str(self.home), "--conf-dir", str(self.home / "conf.d")]
         return [command, *own, *more]
 
@@ -70,7 +70,7 @@ class Deployed(Instance):
         """Start it as a process of its own, which a test may kill."""
         options = ["--json", "--server", self.server.url, "--run-dir", str(self.run_dir)]
         return subprocess.Popen(
-            [sys.executable, "-m", "mooring.control", *options, *self.words(command, *more)],
+            [sys.executable, "-m", "mooring.host.control", *options, *self.words(command, *more)],
             env=self.server.environ,
             text=True,
             stdout=subprocess.PIPE,

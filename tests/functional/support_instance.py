@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from functional.support import Supervisord, free_port
-from mooring.control import __main__ as control
+from mooring.host import control
 
 APPLICATIONS = Path(__file__).with_name("applications.py")
 
@@ -25,7 +25,7 @@ class Said(NamedTuple):
 
 @dataclass
 class Instance:
-    """Writes the program files of an instance and runs `mooring.control` on it."""
+    """Writes the program files of an instance and runs `mooring.host` on it."""
 
     server: Supervisord
     port: int = field(default_factory=free_port)
@@ -71,7 +71,7 @@ class Instance:
         self.server.program(f"{self.name}-{part}", self.url, command, **options)
 
     def control(self, *words: str, status: int = 0) -> Said:
-        """Run the command line of `mooring.control`; its exit status must be the one that is given.
+        """Run the command line of `mooring.host`; its exit status must be the one that is given.
 
         In this process, which saves a third of a second each time; test_control.py runs it as a command, too.
         """

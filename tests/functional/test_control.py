@@ -1,4 +1,4 @@
-"""`mooring.control` on real supervisord and real workers."""
+"""`mooring.host` on real supervisord and real workers."""
 
 from __future__ import annotations
 
@@ -210,7 +210,7 @@ def test_the_command_itself(instance: Instance) -> None:
     instance.gate("blue")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "mooring.control", "--server", instance.server.url, *words]
+        command = [sys.executable, "-m", "mooring.host.control", "--server", instance.server.url, *words]
         return subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=60, env=instance.server.environ
         )
@@ -267,7 +267,7 @@ def _open(instance: Instance) -> list[int]:
 def _background(instance: Instance, *words: str) -> subprocess.Popen[str]:
     options = ["--json", "--server", instance.server.url, "--run-dir", str(instance.run_dir)]
     return subprocess.Popen(
-        [sys.executable, "-m", "mooring.control", *options, *words],
+        [sys.executable, "-m", "mooring.host.control", *options, *words],
         env=instance.server.environ,
         text=True,
         stdout=subprocess.PIPE,

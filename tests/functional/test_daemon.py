@@ -27,9 +27,9 @@ from functional.support import (
     socket_inode,
     until,
 )
-from mooring import target
-from mooring.control.alone import alone
-from mooring.daemon import Daemon, DaemonError, main
+from mooring.host import probe
+from mooring.host.alone import alone
+from mooring.host.daemon import Daemon, DaemonError, main
 from support.places import SOURCES
 
 
@@ -45,7 +45,7 @@ def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess
     """Run the script as the playbooks do: from standard input, isolated."""
     done = subprocess.run(
         command_of(supervisord, "-", *words),
-        input=on_host.source("daemon.py"),
+        input=on_host.source("host/daemon.py"),
         env={},
         text=True,
         capture_output=True,
@@ -125,8 +125,8 @@ def test_clear_waits_for_the_command_that_is_still_at_work(supervisord: Supervis
     supervisord.start()
     words = ("clear", "--instance", "api", "--run-dir", str(run_dir))
     program_file = supervisord.folder / "daemon.py"
-    program_file.write_text(on_host.source("daemon.py"))
-    with alone(run_dir, lambda _: None):  # as mooring.control's commands do
+    program_file.write_text(on_host.source("host/daemon.py"))
+    with alone(run_dir, lambda _: None):  # as mooring.host.control's commands do
         clearing = subprocess.Popen(
             command_of(supervisord, str(program_file), *words),
             stdout=subprocess.PIPE,
@@ -150,7 +150,7 @@ def test_clear_waits_for_the_command_that_is_still_at_work(supervisord: Supervis
 def test_clear_does_not_wait_for_ever(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mooring.daemon.PATIENCE", 0.1)
+    monkeypatch.setattr("mooring.host.daemon.PATIENCE", 0.1)
     words = ["--conf", str(tmp_path / "supervisord.conf"), "clear", "--instance", "api"]
     with alone(tmp_path, lambda _: None):
         assert main([*words, "--run-dir", str(tmp_path)]) == 1
@@ -270,7 +270,7 @@ def test_supervisord_starts_with_nothing_of_who_starts_it(folder: Path) -> None:
         assert not (proc / "fd/77").exists()
         assert (proc / "cwd").readlink() == Path("/")
         found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
-        assert found == target.environment_of(os.geteuid())
+        assert found == probe.environment_of(os.geteuid())
     finally:
         starter.terminate()
         starter.wait(30)
@@ -294,7 +294,7 @@ def test_a_service_has_the_sockets_of_systemd_and_nothing_of_its_environment(fol
             assert pidfile.read_text().strip() == proc.name, "it has become no daemon"
             found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
             told = {"LISTEN_PID": proc.name, "LISTEN_FDS": "1"}
-            assert found == {**target.environment_of(os.geteuid()), **told}
+            assert found == {**probe.environment_of(os.geteuid()), **told}
             assert socket_inode(starter.pid, 3) == str(os.fstat(passed.fileno()).st_ino)
             assert not (proc / "fd/77").exists()
             assert Daemon(conf).process() == starter.pid

@@ -72,5 +72,5 @@ class Host:
 @example(b"[1]")
 def test_the_answer_of_a_program_on_a_host(answer: bytes) -> None:
     with bounded():
-        found, why = on_host.run_python(Host(answer), {}, "lock.py", {})
+        found, why = on_host.run_python(Host(answer), {}, "host/lock.py", {})
     assert (type(found) is dict) is (why == "")

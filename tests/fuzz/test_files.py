@@ -16,9 +16,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mooring import hook, integrity, live, lock, releases
-from mooring.files import WrongFileError
-from mooring.live import Live
+from mooring.host import hook, integrity, live, lock, releases
+from mooring.host.files import WrongFileError
+from mooring.host.live import Live
 from mooring.settings import WrongSettingsError, read_secrets
 from support import fuzzing
 from support.fuzzing import PARSER, bounded, check_json, check_plain, documents

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mooring import private, rpc, texts, untrusted
-from mooring.control import status
-from mooring.control.server import Process
+from mooring.host import status
+from mooring.host.server import Process
 from mooring.untrusted import UntrustedError
 from support import fuzzing
 from support.fuzzing import (

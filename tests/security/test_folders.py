@@ -31,12 +31,12 @@ class Attacked:
         assert self.log.is_file()
 
     def run(self, *words: str, control: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command of mooring.control as root."""
+        """Run a command of mooring.host as root."""
         server = control or self.supervisor / "run/supervisor.sock"
         python = self.supervisor / "venv/bin/python"
         options = ["--server", f"unix://{server}", "--run-dir", str(self.host.site.home / "run")]
         return subprocess.run(
-            [python, "-I", "-m", "mooring.control", *options, *words],
+            [python, "-I", "-m", "mooring.host.control", *options, *words],
             capture_output=True,
             text=True,
             check=False,

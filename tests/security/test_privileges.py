@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mooring import target
+from mooring.host import probe
 from tests.security.conftest import KEY, TOKEN, Host, run_in
 
 PLAYBOOKS = ["verify", "restart"]
@@ -81,7 +81,7 @@ def _own(link: str, start: dict[str, Any]) -> bool:
 def test_supervisord_has_nothing_of_the_deployer(host: Host) -> None:
     proc = Path(f"/proc/{host.pidfile.read_text().strip()}")
     environ = dict(each.split("=", 1) for each in (proc / "environ").read_text().split("\0") if each)
-    assert environ == target.environment_of(host.user.pw_uid)
+    assert environ == probe.environment_of(host.user.pw_uid)
     status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
     assert set(status["Uid"].split()) == {str(host.user.pw_uid)}
     assert set(status["Gid"].split()) == {str(host.user.pw_gid)}
@@ -181,7 +181,7 @@ def test_a_hook_has_neither_root_s_terminal_nor_its_keys_nor_its_files(host: Hos
         str(host.site.root / "supervisor/venv/bin/python"),
         "-I",
         "-m",
-        "mooring.hook",
+        "mooring.host.hook",
         "--release",
         str(release),
     ]
@@ -241,7 +241,7 @@ def test_root_obeys_neither_the_folder_where_it_is_nor_its_environment(host: Hos
         done = run_in(words, planted)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not executed.exists(), f"{words}: {executed.read_text()}"
-    run_in([home / "venv/bin/python", "-m", "mooring.control", "--help"], planted)
+    run_in([home / "venv/bin/python", "-m", "mooring.host.control", "--help"], planted)
     assert executed.exists(), "that is what the attack can do"
     executed.unlink()
     link = planted.parent / "mooringctl"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import lock
+from mooring.host import lock
 
 OWNER = "root@controller, process 12, since 2026-01-01 00:00:00 UTC"
 

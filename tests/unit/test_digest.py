@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from mooring import digest
+from mooring.host import digest
 
 
 class Host:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mooring.control.errors import ControlError
-from mooring.control.gate import Watch
-from mooring.control.server import Process
+from mooring.host.errors import ControlError
+from mooring.host.gate import Watch
+from mooring.host.server import Process
 
 
 def seen(pid: int) -> list[Process]:

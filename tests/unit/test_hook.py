@@ -30,7 +30,7 @@ def release() -> Iterator[Path]:
 def hook(
     release: Path, *command: str, user: str = USER, options: tuple[str, ...] = ()
 ) -> subprocess.CompletedProcess[str]:
-    words = [sys.executable, "-m", "mooring.hook", "--release", str(release), "--user", user]
+    words = [sys.executable, "-m", "mooring.host.hook", "--release", str(release), "--user", user]
     words += [*options, "--", *command]
     return subprocess.run(
         words, env={"PYTHONPATH": SOURCES, "OURS": "x"}, capture_output=True, text=True, check=False

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 import on_host
-from mooring import integrity, removal
+from mooring import removal
+from mooring.host import integrity
 
 
 def unlock(path: Path) -> None:
@@ -216,7 +217,7 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
         outside_owner = {}
     done = subprocess.run(
         ["/usr/bin/env", "python3", *script[1:]] if outside_owner else script,
-        input=on_host.source("integrity.py"),
+        input=on_host.source("host/integrity.py"),
         capture_output=True,
         text=True,
         check=False,
@@ -231,7 +232,7 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
 CHECKED = """
 import json, resource, sys
 from pathlib import Path
-from mooring import integrity
+from mooring.host import integrity
 resource.setrlimit(resource.RLIMIT_AS, (1 << 28, 1 << 28))
 print(json.dumps(integrity.problems_of_tree(Path(sys.argv[1]))))
 """
@@ -248,7 +249,7 @@ def test_a_file_that_has_become_huge_is_not_held_in_memory_nor_read_for_ever(tmp
     unlock(secrets)
     with secrets.open("ab") as file:
         file.truncate(1 << 40 if is_root else 300 << 20)
-    app = Path(integrity.__file__).parents[1]
+    app = Path(integrity.__file__).parents[2]
     done = subprocess.run(
         [sys.executable, "-c", CHECKED, str(tmp_path)],
         env={"PYTHONPATH": str(app)},
@@ -280,7 +281,7 @@ def test_nothing_in_a_virtualenv_is_executed_by_who_checks_it(tmp_path: Path) ->
     (folder / "bin/hostile").chmod(0o755)
     said = subprocess.run(
         [sys.executable, "-I", "-", "seal", folder],
-        input=on_host.source("integrity.py"),
+        input=on_host.source("host/integrity.py"),
         capture_output=True,
         text=True,
         check=False,

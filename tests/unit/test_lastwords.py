@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mooring.control.lastwords import Marks, last_words
-from mooring.control.server import Process
+from mooring.host.lastwords import Marks, last_words
+from mooring.host.server import Process
 
 
 def words(log: Path, marks: Marks | None, spawn_error: str = "") -> str:

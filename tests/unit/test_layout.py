@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from mooring import layout
+from mooring.host import layout
 
 
 class Host:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mooring import files, live
-from mooring.files import WrongFileError
-from mooring.live import Live
+from mooring.host import files, live
+from mooring.host.files import WrongFileError
+from mooring.host.live import Live
 
 GOOD = {"colour": "blue", "release": "r1", "previous": "r0"}
 WRONG = {

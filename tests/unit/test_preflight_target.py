@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mooring import target as probe
+from mooring.host import probe
 from preflight import notices, target
 from preflight.host import CHECKS, OPEN_FILES, SPARE
 

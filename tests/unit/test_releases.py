@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import live, releases
+from mooring.host import live, releases
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_what_cannot_be_removed_is_named_in_one_sentence(
     assert said.out == ""
     (first,) = (name for name in names(home, "releases") if f"/{name} " in said.err)
     assert said.err == (
-        f"mooring.releases: {home}/releases/{first} cannot be removed: Permission denied."
+        f"mooring.host.releases: {home}/releases/{first} cannot be removed: Permission denied."
         " Change what keeps it there, and run the same command again\n"
     )
 
@@ -119,4 +119,4 @@ def test_a_folder_that_is_missing_is_named_in_one_sentence(
 ) -> None:
     (home / "venvs").rename(home / "away")
     assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
-    assert capsys.readouterr().err == f"mooring.releases: {home}/venvs: No such file or directory\n"
+    assert capsys.readouterr().err == f"mooring.host.releases: {home}/venvs: No such file or directory\n"

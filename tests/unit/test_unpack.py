@@ -14,7 +14,7 @@ import pytest
 
 import on_host
 
-SOURCE = on_host.source("unpack.py")
+SOURCE = on_host.source("host/unpack.py")
 
 
 def bundle(*members: tarfile.TarInfo | str) -> bytes:

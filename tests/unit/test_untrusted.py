@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 
 from mooring import private, removal, rpc, texts, untrusted
-from mooring.control.__main__ import main
-from mooring.control.errors import ControlError
-from mooring.control.lastwords import last_words, marks_of
-from mooring.control.server import Process, Server
-from mooring.daemon import Daemon, DaemonError
+from mooring.host.control import main
+from mooring.host.daemon import Daemon, DaemonError
+from mooring.host.errors import ControlError
+from mooring.host.lastwords import last_words, marks_of
+from mooring.host.server import Process, Server
 from mooring.untrusted import UntrustedError
 from support.clients import served
 from support.folders import short_folder
@@ -311,7 +311,7 @@ def test_a_supervisord_that_sends_for_ever_or_drips_is_not_read_for_ever(
         pytest.raises(UntrustedError, match="more than 16777216 bytes"),
     ):
         rpc.call(path, "supervisor.getState", (), 60)
-    monkeypatch.setattr("mooring.control.server.CALL_TIMEOUT", 0.3)
+    monkeypatch.setattr("mooring.host.server.CALL_TIMEOUT", 0.3)
     with (
         answering(tmp_path / "t", dripping(b"HTTP/1.1 200 OK\r\nX: ")) as path,
         pytest.raises(ControlError, match=r"has not answered for 0\.3 s"),
@@ -571,11 +571,12 @@ sys.stdin.read()
 OF_OTHERS = """
 import resource, sys
 from pathlib import Path
-from mooring import family, target
-from mooring.daemon import Daemon
+from mooring import family
+from mooring.host import probe
+from mooring.host.daemon import Daemon
 resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
 pid = int(sys.argv[1])
-print(Daemon(Path("/no/supervisord.conf")).process(), len(target._command(pid)) <= target.COMMAND_MAX)
+print(Daemon(Path("/no/supervisord.conf")).process(), len(probe._command(pid)) <= probe.COMMAND_MAX)
 print([one for one in family.orphans("mooring: no", {"MOORING_INSTANCE": "no"}, owner=int(sys.argv[2])) if one.pid == pid])
 """
 

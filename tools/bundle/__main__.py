@@ -31,7 +31,7 @@ from bundle.requirements import Wanted, line, wanted
 from bundle.sources import Wheel
 from bundle.target import Target
 from mooring import texts
-from mooring.unpack import INSTALLER
+from mooring.host.unpack import INSTALLER
 
 # pip's words for a package without a wheel for the target, or whose wheel has another hash than the source archive.
 NO_WHEEL = re.compile(

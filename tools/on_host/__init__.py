@@ -15,7 +15,7 @@ from typing import Any
 
 PROGRAMS = Path(__file__).parents[2] / "app/mooring/src/mooring"
 """Programs of one file that need nothing but a Python on the host, and the modules that they share."""
-IMPORT = re.compile(r"(?m)^from mooring import (.+)$")
+IMPORT = re.compile(r"(?m)^from mooring(\.host)? import ([a-z_, ]+)$")
 
 TOGETHER = """\
 import sys, types
@@ -95,22 +95,22 @@ def _run_module(
 def source(program: str) -> str:
     """Return one of `PROGRAMS` as a host runs it from its standard input: with the modules of ours that it imports.
 
-    A program and these modules write `from mooring import one, two`, at their beginning.
+    A program and these modules write `from mooring import one, two` or `from mooring.host import three`, at their beginning.
     """
     text = _text(program)
     modules = _imported(text)
     if not modules:
         return text
-    parts = [TOGETHER, "_module('mooring', '')\n"]
-    parts += [f"_module('mooring.{name}', {_text(f'{name}.py')!a})\n" for name in modules]
+    parts = [TOGETHER, "_module('mooring', '')\n", "_module('mooring.host', '')\n"]
+    parts += [f"_module('mooring.{name.replace('/', '.')}', {_text(f'{name}.py')!a})\n" for name in modules]
     return "".join([*parts, f"exec(compile({text!a}, {program!r}, 'exec'))\n"])
 
 
 def _imported(text: str) -> list[str]:
     """List the modules of ours that a text needs, each behind those that it needs itself."""
     found: list[str] = []
-    for line in IMPORT.findall(text):
-        for name in line.split(", "):
+    for package, line in IMPORT.findall(text):
+        for name in (f"{package[1:]}/{each}".lstrip("/") for each in line.split(", ")):
             inner = _imported(_text(f"{name}.py"))
             found += [each for each in [*inner, name] if each not in found]
     return found

@@ -1,4 +1,4 @@
-"""All findings of a target: what `mooring.target` has told of it, against what the site wants.
+"""All findings of a target: what `mooring.host.probe` has told of it, against what the site wants.
 
 Each command checks what it needs, and no more: a host without room for a release can still be looked at, restarted
 and rolled back. What the command itself repairs (the owner of a folder) is no finding.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mooring import settings as runtime
-from mooring import target as probe
+from mooring.host import probe
 from mooring.settings import RESERVE
 from preflight import folders
 from preflight.values import shown

@@ -15,7 +15,7 @@ description:
   - Runs on the controller, and fails with one line for each thing that is wrong.
   - Warns of what a deploy had better do in another way.
 options:
-  facts: {description: What app/mooring/src/mooring/target.py has told., type: dict, required: true}
+  facts: {description: What app/mooring/src/mooring/host/probe.py has told., type: dict, required: true}
   wanted: {description: What the site wants of the target., type: dict, required: true}
   command: {description: "What is to be done there: deploy, operate, look or remove.", type: str, required: true}
 """

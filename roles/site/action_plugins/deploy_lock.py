@@ -1,4 +1,4 @@
-"""Ansible action: the lock that keeps two deploys of one instance apart; see `app/mooring/src/mooring/lock.py`."""
+"""Ansible action: the lock that keeps two deploys of one instance apart; see `app/mooring/src/mooring/host/lock.py`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "release": given.get("state") == "absent",
             "check": bool(self._task.check_mode),
         }
-        answer, why = on_host.run_python(self, task_vars or {}, "lock.py", order)
+        answer, why = on_host.run_python(self, task_vars or {}, "host/lock.py", order)
         if answer is None:
             result.update(failed=True, msg=why)
         else:  # taking and releasing a lock leaves the host as it was: that is no change

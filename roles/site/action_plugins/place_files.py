@@ -1,4 +1,4 @@
-"""Ansible action: folders, files and links of a host, all of a list in one step; see `app/mooring/src/mooring/layout.py`."""
+"""Ansible action: folders, files and links of a host, all of a list in one step; see `app/mooring/src/mooring/host/layout.py`."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # What the program answers stands in Ansible's debug output, which no_log does not hide.
             "secret": bool(self._task.no_log),
         }
-        answer, why = on_host.run_python(self, variables, "layout.py", order)
+        answer, why = on_host.run_python(self, variables, "host/layout.py", order)
         if answer is None:
             result.update(failed=True, msg=why)
             return result

@@ -1,4 +1,4 @@
-"""Ansible action: a keyed digest of secrets, made on the host by a key that never leaves it; see `mooring.digest`."""
+"""Ansible action: a keyed digest of secrets, made on the host by a key that never leaves it; see `mooring.host.digest`."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             "secrets": {str(name): str(value) for name, value in self._task.args["secrets"].items()},
             "check": bool(self._task.check_mode),
         }
-        answer, why = on_host.run_python(self, task_vars or {}, "digest.py", order)
+        answer, why = on_host.run_python(self, task_vars or {}, "host/digest.py", order)
         if answer is None:
             # Our own sentence is one line; of a traceback nothing is passed on, since it may quote what was given.
             result.update(failed=True, msg=why if "\n" not in why else "the secrets could not be digested")

@@ -1,6 +1,6 @@
 """What a program of the service user must not get from who starts it: rights, keys, a terminal, open files, signals.
 
-A deploy as root starts supervisord (`mooring.start`) and the hooks (`mooring.hook`). What they run is the application's,
+A deploy as root starts supervisord (`mooring.start`) and the hooks (`mooring.host.hook`). What they run is the application's,
 and is not trusted with anything of root's. Nothing of a release is loaded before `become` has returned.
 """
 

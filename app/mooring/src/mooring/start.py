@@ -2,7 +2,7 @@
 
     python -I -m mooring.start --user mooring --conf /var/lib/mooring/supervisor/supervisord.conf
 
-replaces this process by the supervisord of the same virtualenv: in `/`, with that user's own environment (`mooring.target`
+replaces this process by the supervisord of the same virtualenv: in `/`, with that user's own environment (`mooring.host.probe`
 says what that is), the default of every signal, none blocked, no descriptor but the standard three, and no key
 (`mooring.inherited`). supervisord itself sets the umask, becomes a daemon, which has no terminal, and becomes the user,
 as its configuration says. Our plugin in it gives up core files and the right to gain rights.
@@ -18,7 +18,8 @@ import pwd
 import sys
 from pathlib import Path
 
-from mooring import inherited, target, texts
+from mooring import inherited, texts
+from mooring.host import probe
 
 
 def start(conf: Path, user: str, *, service: bool) -> None:
@@ -31,7 +32,7 @@ def start(conf: Path, user: str, *, service: bool) -> None:
     os.chdir("/")
     program = Path(sys.prefix) / "bin/supervisord"
     words = [sys.executable, "-I", str(program), "-c", str(conf), *(["--nodaemon"] if service else [])]
-    environment = {**target.environment_of(pwd.getpwnam(user).pw_uid), **passed}
+    environment = {**probe.environment_of(pwd.getpwnam(user).pw_uid), **passed}
     os.execve(sys.executable, words, environment)  # noqa: S606 - our own
 
 

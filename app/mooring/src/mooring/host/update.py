@@ -8,10 +8,10 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults
 
-from mooring.control.checkfile import check_file
-from mooring.control.errors import ControlError
-from mooring.control.lastwords import Marks, marks_of
-from mooring.control.server import FaultError, Server, SilentError, fault_means, polling
+from mooring.host.checkfile import check_file
+from mooring.host.errors import ControlError
+from mooring.host.lastwords import Marks, marks_of
+from mooring.host.server import FaultError, Server, SilentError, fault_means, polling
 
 Progress = Callable[[str], None]
 

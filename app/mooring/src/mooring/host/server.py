@@ -16,7 +16,7 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.xmlrpc import Faults
 
 from mooring import rpc, texts, untrusted
-from mooring.control.errors import ControlError
+from mooring.host.errors import ControlError
 
 CALL_TIMEOUT = 30  # seconds; supervisord answers within one turn of its loop, at most about 1
 POLL = 0.05  # seconds between two looks at supervisord; each look also makes it reap its children

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mooring import daemon, files, live
-from mooring.control.errors import ControlError
-from mooring.control.host import Instance
-from mooring.files import WrongFileError
-from mooring.live import Live
+from mooring.host import daemon, files, live
+from mooring.host.errors import ControlError
+from mooring.host.files import WrongFileError
+from mooring.host.instance import Instance
+from mooring.host.live import Live
 
 
 def own_files(instance: Instance, release: str, colour: str) -> dict[str, Path]:

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from mooring import private
-from mooring.control.gate import ask_all
-from mooring.control.host import Instance
-from mooring.control.server import Process, Server, SilentError, own_groups
-from mooring.control.state import damage, find
-from mooring.control.survey import serving
-from mooring.live import COLOURS, NOTHING
+from mooring.host.gate import ask_all
+from mooring.host.instance import Instance
+from mooring.host.live import COLOURS, NOTHING
+from mooring.host.server import Process, Server, SilentError, own_groups
+from mooring.host.state import damage, find
+from mooring.host.survey import serving
 
 
 def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:

@@ -311,7 +311,7 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             answer = {"removed": [str(tree) for tree in given.trees if removal.remove_tree(tree)]}
     except OSError as error:
-        texts.write_line(sys.stderr, f"mooring.integrity: {error.filename}: {error.strerror}")
+        texts.write_line(sys.stderr, f"mooring.host.integrity: {error.filename}: {error.strerror}")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -11,17 +11,17 @@ from typing import Any
 
 from supervisor.xmlrpc import Faults
 
-from mooring import live
-from mooring.control.errors import ControlError
-from mooring.control.gate import Expected, Progress, gate, wait_process
-from mooring.control.host import Instance
-from mooring.control.lastwords import Marks
-from mooring.control.place import drop, own_files, put
-from mooring.control.server import FaultError, Server, own_groups, polling
-from mooring.control.state import find, repair
-from mooring.control.update import changed_groups, remove, update
-from mooring.files import WrongFileError
-from mooring.live import NOTHING
+from mooring.host import live
+from mooring.host.errors import ControlError
+from mooring.host.files import WrongFileError
+from mooring.host.gate import Expected, Progress, gate, wait_process
+from mooring.host.instance import Instance
+from mooring.host.lastwords import Marks
+from mooring.host.live import NOTHING
+from mooring.host.place import drop, own_files, put
+from mooring.host.server import FaultError, Server, own_groups, polling
+from mooring.host.state import find, repair
+from mooring.host.update import changed_groups, remove, update
 
 
 def reconcile(

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mooring import private
-from mooring.control.gate import ASK_TIMEOUT, ask_all
-from mooring.control.host import Instance
-from mooring.control.server import Process, SilentError
-from mooring.live import COLOURS, NAME
+from mooring.host.gate import ASK_TIMEOUT, ask_all
+from mooring.host.instance import Instance
+from mooring.host.live import COLOURS, NAME
+from mooring.host.server import Process, SilentError
 
 Answer = dict[str, Any]
 

@@ -2,7 +2,7 @@
 
 A deploy whose controller dies leaves its last command running on the target; the next deploy takes the lock over
 and may come to the same processes while that command still waits for a drain. A removal takes its turn as well
-(`mooring.daemon clear`, which has the rule).
+(`mooring.host.daemon clear`, which has the rule).
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mooring.control.errors import ControlError
-from mooring.daemon import DaemonError, take_turn
+from mooring.host.daemon import DaemonError, take_turn
+from mooring.host.errors import ControlError
 
 
 @contextmanager

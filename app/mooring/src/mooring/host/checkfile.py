@@ -8,7 +8,7 @@ from pathlib import Path
 from supervisor.options import ServerOptions
 
 import mooring.plugin  # noqa: F401 - its import teaches the parser IPv6, as in supervisord
-from mooring.control.errors import ControlError
+from mooring.host.errors import ControlError
 
 AROUND = "[supervisord]\n[include]\nfiles = {}\n"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mooring.control.errors import ControlError
-from mooring.control.server import Server
-from mooring.live import NAME
+from mooring.host.errors import ControlError
+from mooring.host.live import NAME
+from mooring.host.server import Server
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from mooring import family, process, settings, texts
-from mooring.control import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
-from mooring.control.alone import alone
-from mooring.control.errors import ControlError
-from mooring.control.host import Instance
-from mooring.control.lastwords import Marks
-from mooring.control.server import Server
-from mooring.live import COLOURS
+from mooring.host import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
+from mooring.host.alone import alone
+from mooring.host.errors import ControlError
+from mooring.host.instance import Instance
+from mooring.host.lastwords import Marks
+from mooring.host.live import COLOURS
+from mooring.host.server import Server
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,8 +1,8 @@
 """The releases of an instance: list them, prune what no rollback needs, take back what a proof has built.
 
-    python -m mooring.releases list --home /var/lib/mooring/instances/multicloud
-    python -m mooring.releases prune --home … --keep 5
-    python -m mooring.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
+    python -m mooring.host.releases list --home /var/lib/mooring/instances/multicloud
+    python -m mooring.host.releases prune --home … --keep 5
+    python -m mooring.host.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
 
 A release that is live, or was live before (`live.json` names both), is never pruned.
 Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's, or something cannot be removed.
@@ -18,9 +18,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mooring import integrity, live, removal, texts
-from mooring.files import WrongFileError
-from mooring.live import NOTHING, Live
+from mooring import removal, texts
+from mooring.host import integrity, live
+from mooring.host.files import WrongFileError
+from mooring.host.live import NOTHING, Live
 
 
 class NoInstanceError(Exception):
@@ -78,7 +79,7 @@ def _manifest(home: Path, release: str) -> dict[str, Any]:
 def prune(home: Path, keep: int) -> list[str]:
     """Remove the oldest releases until `keep` are left, and virtualenvs that no release points to.
 
-    Returns the paths that were removed, relative to `home`. A half-built release (see `mooring.integrity`) is removed as well.
+    Returns the paths that were removed, relative to `home`. A half-built release is removed as well.
     NoInstanceError; LeftError.
     """
     known_live(home)
@@ -134,10 +135,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             answer = {"removed": restore(options.home, options.previous, set(options.known))}
     except (NoInstanceError, LeftError) as error:
-        texts.write_line(sys.stderr, f"mooring.releases: {error}")
+        texts.write_line(sys.stderr, f"mooring.host.releases: {error}")
         return 1
     except OSError as error:
-        texts.write_line(sys.stderr, f"mooring.releases: {error.filename}: {error.strerror}")
+        texts.write_line(sys.stderr, f"mooring.host.releases: {error.filename}: {error.strerror}")
         return 1
     sys.stdout.write(json.dumps(answer) + "\n")
     return 0

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mooring import private
-from mooring.control.errors import ControlError
-from mooring.control.lastwords import Marks, last_words, stack_of
-from mooring.control.server import Process, Server, polling
+from mooring.host.errors import ControlError
+from mooring.host.lastwords import Marks, last_words, stack_of
+from mooring.host.server import Process, Server, polling
 
 ASK_TIMEOUT = 2.0  # seconds for one answer over a status socket
 STACKS = 3  # hanging processes whose stacks are shown: they mostly hang alike

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mooring import live, private
-from mooring.control.errors import ControlError
-from mooring.control.host import Instance
-from mooring.control.place import digest, drop, name_live, own_files, put
-from mooring.control.server import SilentError, polling
-from mooring.control.survey import Generation, ask_workers, survey
-from mooring.control.update import changed_groups
-from mooring.files import WrongFileError
-from mooring.live import NOTHING, Live
+from mooring import private
+from mooring.host import live
+from mooring.host.errors import ControlError
+from mooring.host.files import WrongFileError
+from mooring.host.instance import Instance
+from mooring.host.live import NOTHING, Live
+from mooring.host.place import digest, drop, name_live, own_files, put
+from mooring.host.server import SilentError, polling
+from mooring.host.survey import Generation, ask_workers, survey
+from mooring.host.update import changed_groups
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from supervisor.xmlrpc import Faults
 
-from mooring.control.errors import ControlError
-from mooring.control.gate import Progress, wait_process
-from mooring.control.host import Instance
-from mooring.control.lastwords import marks_of
-from mooring.control.reconcile import reconcile
-from mooring.control.server import FaultError, Process, Server, polling
-from mooring.control.state import damage, find
-from mooring.live import NOTHING
+from mooring.host.errors import ControlError
+from mooring.host.gate import Progress, wait_process
+from mooring.host.instance import Instance
+from mooring.host.lastwords import marks_of
+from mooring.host.live import NOTHING
+from mooring.host.reconcile import reconcile
+from mooring.host.server import FaultError, Process, Server, polling
+from mooring.host.state import damage, find
 
 
 def restart(instance: Instance, timeouts: tuple[float, float], progress: Progress) -> list[dict[str, object]]:

@@ -1,7 +1,7 @@
 """The state file of an instance, `live.json`: which generation and release are live, and the release before.
 
 It is written by the commands of this package alone, between gate and drain, so what it names has proved itself. It is
-lost or wrong when a careless hand was at it: then the processes are asked (`mooring.control.state`). `release.json`
+lost or wrong when a careless hand was at it: then the processes are asked (`mooring.host.state`). `release.json`
 tells what went into a release. Both are checked when they are read. Standard library alone.
 """
 
@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import files, integrity
-from mooring.files import WrongFileError
+from mooring.host import files, integrity
+from mooring.host.files import WrongFileError
 
 COLOURS = ("blue", "green")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from mooring import live
-from mooring.control.errors import ControlError
-from mooring.control.gate import Expected, Progress, gate
-from mooring.control.host import Instance
-from mooring.control.place import digest, own_files
-from mooring.control.state import find, why_switch
-from mooring.control.status import problems
-from mooring.control.survey import serving
-from mooring.files import WrongFileError
-from mooring.live import Live
+from mooring.host import live
+from mooring.host.errors import ControlError
+from mooring.host.files import WrongFileError
+from mooring.host.gate import Expected, Progress, gate
+from mooring.host.instance import Instance
+from mooring.host.live import Live
+from mooring.host.place import digest, own_files
+from mooring.host.state import find, why_switch
+from mooring.host.status import problems
+from mooring.host.survey import serving
 
 
 def verify(instance: Instance, timeout: float, progress: Progress) -> dict[str, Any]:

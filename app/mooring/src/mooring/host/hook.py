@@ -1,6 +1,6 @@
 """A hook: a command of the inventory's around a switch, with what a release's own processes have.
 
-    supervisor/venv/bin/python -I -m mooring.hook --release …/releases/ID --user mooring -- python -m mysite.migrate
+    supervisor/venv/bin/python -I -m mooring.host.hook --release …/releases/ID --user mooring -- python -m mysite.migrate
 
 runs it in the release's folder, as that user, with the environment of the release's workers: the virtualenv first on the
 PATH, what the inventory names, and the secrets (so that they stand neither on a command line nor in Ansible's output).
@@ -21,8 +21,9 @@ import shutil
 import sys
 from pathlib import Path
 
-from mooring import files, inherited, settings, texts
-from mooring.files import WrongFileError
+from mooring import inherited, settings, texts
+from mooring.host import files
+from mooring.host.files import WrongFileError
 
 
 class HookError(Exception):
@@ -60,7 +61,9 @@ def user_of(name: str) -> pwd.struct_passwd:
 
 def main() -> int:
     """Replace this process by the command."""
-    parser = argparse.ArgumentParser(prog="mooring.hook", description="Run a command as a release would.")
+    parser = argparse.ArgumentParser(
+        prog="mooring.host.hook", description="Run a command as a release would."
+    )
     parser.add_argument("--release", required=True, type=Path, help="the release's folder")
     parser.add_argument("--user", required=True, help="whom to run it as, if we are root")
     parser.add_argument("--umask", default="077", help="in octal, as the release's processes have it")

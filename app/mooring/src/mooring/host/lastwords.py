@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mooring import texts, untrusted
-from mooring.control.errors import ControlError
-from mooring.control.server import Process, Server, polling
+from mooring.host.errors import ControlError
+from mooring.host.server import Process, Server, polling
 from mooring.private import END_OF_STACKS
 
 LINES = 20

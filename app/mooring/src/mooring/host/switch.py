@@ -8,16 +8,16 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from mooring import live
-from mooring.control.errors import ControlError
-from mooring.control.gate import Progress
-from mooring.control.host import Instance
-from mooring.control.place import digest, drop, name_live, put
-from mooring.control.state import find, repair, why_switch
-from mooring.control.survey import serving, survey
-from mooring.control.update import remove, reread_if_possible
-from mooring.files import WrongFileError
-from mooring.live import NOTHING, Live
+from mooring.host import live
+from mooring.host.errors import ControlError
+from mooring.host.files import WrongFileError
+from mooring.host.gate import Progress
+from mooring.host.instance import Instance
+from mooring.host.live import NOTHING, Live
+from mooring.host.place import digest, drop, name_live, put
+from mooring.host.state import find, repair, why_switch
+from mooring.host.survey import serving, survey
+from mooring.host.update import remove, reread_if_possible
 
 
 def plan(instance: Instance, wanted: str, timeout: float, *, repairs: bool) -> dict[str, Any]:

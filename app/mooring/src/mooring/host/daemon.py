@@ -116,7 +116,7 @@ class Daemon:
 
         Where no supervisord runs, only the files go.
         """
-        own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")  # as mooring.control.server.own_groups
+        own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")  # as mooring.host.server.own_groups
         files = [path for path in (self.conf.parent / "conf.d").glob("*.conf") if own.fullmatch(path.stem)]
         running = self.find(CALL_TIMEOUT) != 0
         groups = {path.stem for path in files}
