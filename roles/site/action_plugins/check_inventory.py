@@ -23,7 +23,7 @@ options: {}
 """
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-for folder in ("app/mooring/src", "tools"):
+for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))
 

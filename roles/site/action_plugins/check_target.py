@@ -24,7 +24,7 @@ open_files: {description: How many files supervisord and its processes may have 
 """
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-for folder in ("app/mooring/src", "tools"):
+for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))
 
