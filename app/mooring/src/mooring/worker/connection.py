@@ -11,12 +11,12 @@ from __future__ import annotations
 import io
 import os
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import eventlet
 from greenlet import GreenletExit, getcurrent
 
-from mooring.worker import failures, forks, log, presence
+from mooring.worker import failures, forks, log, presence, proxy_protocol
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
 from mooring.worker.environ import believe, connection_environ, request_environ
@@ -25,12 +25,10 @@ from mooring.worker.heads import END_OF_HEAD, check_size, whole_head
 from mooring.worker.own_answers import FAILED, PLAIN_TEXT, REASONS, answer_for_server, refusal_answer
 from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
+from mooring.worker.server import Server
 from mooring.worker.transport import ExpiredError, GoneError, Transport
 from mooring.worker.turns import EnoughError
 from mooring.worker.websockets import Websocket
-
-if TYPE_CHECKING:
-    from mooring.worker.loop import Server
 
 SILENT, IDLE, BUSY = range(3)
 
@@ -123,12 +121,16 @@ class Connection:
         server = self._server
         if not self._is_inside:
             deadline = self._started + self._settings.header_timeout
-            if server.reads_proxy_header(self._address):
-                self._address = server.read_proxy_header(self.transport, deadline) or self._address
+            if server.expects_proxy_header(self._address):
+                self._address = self._read_proxy_header(deadline) or self._address
             if server.tls is not None:
                 self.transport.start_tls(server.tls, deadline)
         self._environ = connection_environ(server.environ, self._address, is_tls=self.transport.is_tls)
         self._is_believed = self._environ["REMOTE_ADDR"] in self._settings.trusted_proxies
+
+    def _read_proxy_header(self, deadline: float) -> tuple[str, int] | None:
+        """Return the client's address as the proxy says, None if the proxy speaks for itself."""
+        return proxy_protocol.read_header(lambda size: self.transport.recv_exactly(size, deadline))
 
     # One request
 

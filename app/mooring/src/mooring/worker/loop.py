@@ -8,26 +8,22 @@ process's descriptor: shutdown(2) would end the listening for every process.
 
 from __future__ import annotations
 
-import contextvars
 import errno
-import random
 import time
 from typing import Any
 
 import eventlet
 from eventlet.event import Event
 
-from mooring.worker import engine, forks, log, proxy_protocol
+from mooring.worker import engine, forks, log
 from mooring.worker.application import WsgiApplication
 from mooring.worker.balance import Balance
-from mooring.worker.body import spools
 from mooring.worker.connection import BUSY, Connection
 from mooring.worker.deadlines import Deadlines
-from mooring.worker.environ import server_environ
 from mooring.worker.jobs import Jobs
-from mooring.worker.prefix import below
+from mooring.worker.server import Server
 from mooring.worker.stalls import Stalls
-from mooring.worker.state import DRAINING, State
+from mooring.worker.state import State
 from mooring.worker.threads import Threads
 from mooring.worker.transport import Transport
 
@@ -66,39 +62,25 @@ FAULTS_OF_ONE = (
 INET = (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6)
 
 
-class Server:
-    """Serves the application on the listener until it is drained."""
+class EventletServer(Server):
+    """Serves on the hub: a green thread for each connection."""
 
     def __init__(self, listener: Any, application: WsgiApplication, state: State, tls: Any) -> None:
-        self.state = state
-        self.settings = state.settings
-        self.application = below(self.settings.url_prefix, application)
-        self.spools_chunked_bodies = spools(application, self.settings)
-        self.environ = server_environ(listener)
-        self.tls = tls
-        self.draining = False
+        super().__init__(listener, application, state, tls)
         self.jobs = Jobs()
-        self.context = (
-            contextvars.copy_context()
-        )  # each request starts from it: what the application set at import
         self._listener = listener
         self._family = int(listener.family)
         self._listening: Any = None
         self._balance = self._join_others()
         self._back_off = BACK_OFF[0]
-        self._connections: dict[Transport, Connection] = {}
-        self._deadlines = Deadlines(self._connections)
+        self._deadlines = Deadlines(self.connections)
         self._done = Event()
         self._hub = engine.hub()
         self._stalls = Stalls(
-            lambda: [one.thread for one in list(self._connections.values()) if one.phase == BUSY]
+            lambda: [one.thread for one in list(self.connections.values()) if one.phase == BUSY]
         )
         self._threads = Threads()
-        self._last_request = 0
         forks.on_child(self._forsake)
-        if self.settings.max_requests:
-            jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
-            self._last_request = self.settings.max_requests + random.randint(0, jitter)  # noqa: S311 - no secret
 
     def _join_others(self) -> Balance | None:
         path = self.settings.run_dir / f"{self.settings.instance}.load"
@@ -111,12 +93,12 @@ class Server:
     def _forsake(self) -> None:
         """In a forked child: close what is the parent's. No connection ends by that, for the parent holds it too."""
         self._listener.close()
-        for transport in self._connections:
+        for transport in self.connections:
             transport.sock.close()
 
     def _tell(self) -> None:
         if self._balance:
-            self._balance.tell(len(self._connections), self.state.counters.accepted)
+            self._balance.tell(len(self.connections), self.state.counters.accepted)
 
     # Life
 
@@ -137,24 +119,19 @@ class Server:
         """Serve one connection that comes from this process itself."""
         self._hub.schedule_call_global(0, lambda: self._begin(sock, None, is_inside=True))
 
-    def drain(self, why: str) -> None:
-        """Stop accepting, finish what is in flight, then end; a second call changes nothing."""
-        if self.draining:
-            return
-        self.draining = True
-        self.state.phase = DRAINING
-        log.event("drain", why=why, connections=len(self._connections), requests=self.state.counters.requests)
+    def _start_drain(self) -> None:
+        """Stop accepting, hurry those who idle, and cut what is open after ``drain_timeout``."""
         self._stop_listening()
         if self._balance:
             self._balance.leave()
             self._balance = None
         self._listener.close()
         self._hub.schedule_call_global(self.settings.drain_timeout, self._cut)
-        if not self._connections:
+        if not self.connections:
             self._finish()
             return
         now = time.monotonic()
-        earliest = min(connection.hurry(now) for connection in self._connections.values())
+        earliest = min(connection.hurry(now) for connection in self.connections.values())
         if earliest < self._deadlines.next:
             self._deadlines.at_latest(earliest)
 
@@ -172,7 +149,7 @@ class Server:
         self._end(0)
 
     def _cut(self) -> None:
-        cut = {"connections": len(self._connections), "jobs": self.jobs.names()}
+        cut = {"connections": len(self.connections), "jobs": self.jobs.names()}
         log.event("drain_cut", **cut, after_seconds=self.settings.drain_timeout)
         self._end(1)
 
@@ -181,15 +158,6 @@ class Server:
             self._done.send(status)
 
     # Accepting
-
-    @property
-    def keeps_connections(self) -> bool:
-        """Whether a connection may be kept for another request: not in a drain, and not when all room is taken."""
-        return (
-            not self.draining
-            and self.settings.keepalive_timeout > 0
-            and len(self._connections) < self.settings.max_connections
-        )
 
     def _listen(self) -> None:
         if self._listening is None and not self.draining:
@@ -211,17 +179,17 @@ class Server:
         if self._listening is None:
             return  # stopped since epoll reported it
         until = time.monotonic() + ACCEPT_SPELL
-        held = len(self._connections)
+        held = len(self.connections)
         most = held + 1 + held // HELD_FOR_ANOTHER
         for _ in range(max(ACCEPT_MOST, most - held)):
-            if self._balance and self._balance.hesitates(len(self._connections)):
+            if self._balance and self._balance.hesitates(len(self.connections)):
                 self._pause(HESITATION)
                 return
-            if not self._accept() or len(self._connections) >= most or time.monotonic() >= until:
+            if not self._accept() or len(self.connections) >= most or time.monotonic() >= until:
                 return  # nobody there, enough that stay, or others have waited long enough
 
     def _resume(self) -> None:
-        if len(self._connections) < self.settings.max_connections:
+        if len(self.connections) < self.settings.max_connections:
             self._listen()
 
     def _accept(self) -> bool:
@@ -236,7 +204,7 @@ class Server:
         self._back_off = BACK_OFF[0]
         self.state.counters.accepted += 1
         self._begin(sock, address)
-        if len(self._connections) >= self.settings.max_connections:
+        if len(self.connections) >= self.settings.max_connections:
             self._stop_listening()
         return self._listening is not None
 
@@ -257,7 +225,7 @@ class Server:
         """Run a connection's green thread until it waits for the first time. To be called on the hub."""
         transport = Transport(sock, self._deadlines)
         connection = Connection(self, transport, address, is_inside=is_inside)
-        self._connections[transport] = connection
+        self.connections[transport] = connection
         self.state.counters.open += 1
         self._tell()
         self._threads.run(connection.run)
@@ -265,40 +233,23 @@ class Server:
     # What connections tell
 
     def count_request(self) -> None:
-        """Count a request; the last one before recycling starts the drain."""
+        """Count a request, and watch that it blocks nobody; the last one before recycling starts the drain."""
         if self._stalls.sleeps:
             self._stalls.wake()
-        counters = self.state.counters
-        counters.requests += 1
-        if counters.requests == self._last_request:
-            self.drain("max_requests")
+        super().count_request()
 
     def closed(self, connection: Connection) -> None:
         """Take note: a connection has ended."""
-        del self._connections[connection.transport]
+        del self.connections[connection.transport]
         self.state.counters.open -= 1
         self._tell()
         if self.draining:
-            if not self._connections:
+            if not self.connections:
                 self._finish()
-        elif self._listening is None and len(self._connections) == self.settings.max_connections - 1:
+        elif self._listening is None and len(self.connections) == self.settings.max_connections - 1:
             self._listen()
 
-    # Proxies, memory
-
-    def reads_proxy_header(self, address: Any) -> bool:
-        """Tell whether the peer opens its connections with a PROXY protocol header."""
-        if not self.settings.proxy_protocol:
-            return False
-        return (address[0] if isinstance(address, tuple) else "") in self.settings.trusted_proxies
-
-    @staticmethod
-    def read_proxy_header(transport: Transport, deadline: float) -> tuple[str, int] | None:
-        """Read that header; return the client's address as it says."""
-        return proxy_protocol.read_header(lambda size: transport.recv_exactly(size, deadline))
-
     def _watch_memory(self) -> None:
-        if self.state.resident_bytes() > self.settings.max_memory << 20:
-            self.drain("max_memory")
-        else:
+        self.check_memory()
+        if not self.draining:
             self._hub.schedule_call_global(MEMORY_EVERY, self._watch_memory)

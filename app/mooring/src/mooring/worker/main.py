@@ -16,8 +16,9 @@ from typing import Any
 
 from mooring import family, process, settings, texts
 from mooring.worker import application, engine, failures, forks, jobs, log, signals, tls
-from mooring.worker.loop import Server
+from mooring.worker.loop import EventletServer
 from mooring.worker.private_server import PrivateServer
+from mooring.worker.server import Server
 from mooring.worker.smoke import prove, survive
 from mooring.worker.state import READY, Counters, State
 
@@ -53,7 +54,7 @@ def main() -> int:
     except application.ApplicationError as error:
         return _refuse(f"MOORING_APP: {error}", error.__cause__)
     try:
-        server = Server(listener, loaded, state, tls.context(config))
+        server = EventletServer(listener, loaded, state, tls.context(config))
     except settings.WrongSettingsError as error:
         log.words(str(error))
         return settings.EX_USAGE
