@@ -130,7 +130,7 @@ lock: venv ## Pin requirements/*.in to the newest versions, with hashes
 	  for name; do $$uv pip compile --quiet --universal --upgrade --python-version "$$python" --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command 'make lock' --output-file "requirements/$$name.txt" "requirements/$$name.in"; done; }; \
 	  compile 3.10 runtime multicloud supervisor supervisor-4.2.5 installer && \
-	  compile 3.11 controller build lock audit bench bench-bjoern
+	  compile 3.11 controller build lock audit packages bench bench-bjoern
 
 .PHONY: lock-build
 lock-build: venv ## Lock what builds your project, by hash: make lock-build ARGS=path/to/project
@@ -139,6 +139,13 @@ lock-build: venv ## Lock what builds your project, by hash: make lock-build ARGS
 .PHONY: sbom
 sbom: venv ## Write what a deploy would install as bills of materials (CycloneDX), into build/
 	@PYTHONPATH=$(SOURCES) python -m bundle.write_sbom $(ARGS)
+
+.PHONY: packages
+packages: venv ## Build app/mooring and app/multicloud as packages for an index, and check them, into build/packages
+	@rm -rf build/packages
+	@for project in mooring multicloud; do \
+	  python -m build --no-isolation --outdir build/packages app/$$project >build/$$project.log 2>&1 || { cat build/$$project.log; exit 1; }; done
+	@$$(tools/extra_venv.sh packages)/twine check --strict build/packages/*
 
 # A copy of OSV's advisories for PyPI (all.zip, or a folder of its files), and requirements files beside Mooring's own.
 ADVISORIES ?=
