@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from contract.stage import FRAMEWORKS, Client, Stage
-from upstream.clients import OverSocket
-from upstream.server import Upstream
+from support.api import FRAMEWORKS, Client, Stage
+from support.upstream.clients import OverSocket
+from support.upstream.server import Upstream
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,19 @@ from typing import Any
 
 import pytest
 
-from contract.stage import JSON, PREFIX, Client, text_of
-from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
-from upstream.wire import Seen, Wire
+from support.api import JSON, PREFIX, Client, text_of
+from support.upstream.server import (
+    Reply,
+    Upstream,
+    chunked,
+    drop,
+    raw,
+    region,
+    region_reply,
+    respond,
+    respond_json,
+)
+from support.upstream.wire import Seen, Wire
 
 V0, V1 = f"{PREFIX}/v0/check_vim_capacity", f"{PREFIX}/v1/check_vim_capacity"
 ROOM = respond_json({"result": True})

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from contract.stage import PREFIX, Stage
-from functional.support import DEADLINE, until
-from upstream.server import Upstream, region, region_reply, respond, respond_json
-from upstream.wire import Seen, Wire
-from upstream.worker import Worker
+from support.api import PREFIX, Stage
+from support.upstream.server import Upstream, region, region_reply, respond, respond_json
+from support.upstream.wire import Seen, Wire
+from support.upstream.worker import Worker
+from support.waiting import DEADLINE, until
 
 REGIONS = [f"owner_r{number}" for number in range(8)]
 BODY = json.dumps({"VIMs": REGIONS}).encode()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
-from upstream.server import Upstream, silent_until
-from upstream.wire import Seen, Wire
+from support.api import HTML, PREFIX, Client, text_of
+from support.upstream.server import Upstream, silent_until
+from support.upstream.wire import Seen, Wire
 
 PATH = f"{PREFIX}/v0/owner_region/x"
 SLOW_DRIVER = (504, HTML, "The driver did not answer in time.")

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.stage import HTML, PASSWORD, PREFIX, Client, text_of
-from upstream.server import Upstream, respond
+from support.api import HTML, PASSWORD, PREFIX, Client, text_of
+from support.upstream.server import Upstream, respond
 
 V0, V1 = f"{PREFIX}/v0/owner_region", f"{PREFIX}/v1/owner/region"
 DRIVER_V0, DRIVER_V1 = "/api/multicloud-pike/v0/owner_region", "/api/multicloud-pike/v1/owner/region"
@@ -142,7 +142,7 @@ def test_other_bytes_are_encoded_as_they_are(api: Client, msb: Upstream, byte: i
 def test_control_bytes_and_spaces_are_refused(
     in_process_with: Callable[..., Client], aai: Upstream, msb: Upstream, byte: int, rest: str
 ) -> None:
-    """The worker refuses them itself (tests/unit/http_cases.py); other servers let some of them through."""
+    """The worker refuses them itself (tests/support/http_cases.py); other servers let some of them through."""
     got = in_process_with().request("GET", V0 + rest.format(chr(byte)))
     refusal = "The request target holds a control byte or a space: encode it by percent."
     assert text_of(got) == (400, HTML, refusal)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
 from multicloud.core.upstream import UpstreamError
-from upstream.server import Reply, Upstream, chunked, drop, raw, respond
-from upstream.wire import Seen, Wire
+from support.api import HTML, PREFIX, Client, text_of
+from support.upstream.server import Reply, Upstream, chunked, drop, raw, respond
+from support.upstream.wire import Seen, Wire
 
 PATH = f"{PREFIX}/v0/owner_region/x"
 JSON_TYPE = ("Content-Type", "application/json")

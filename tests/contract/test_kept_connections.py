@@ -9,10 +9,10 @@ from functools import partial
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
-from functional.support import DEADLINE
-from upstream.server import Reply, Upstream, drop, raw, region, region_reply, respond
-from upstream.wire import Seen, Wire
+from support.api import HTML, PREFIX, Client, text_of
+from support.upstream.server import Reply, Upstream, drop, raw, region, region_reply, respond
+from support.upstream.wire import Seen, Wire
+from support.waiting import DEADLINE
 
 PATH = f"{PREFIX}/v0/owner_region/x"
 FAILED = (

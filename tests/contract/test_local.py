@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
-from upstream.server import Upstream
+from support.api import HTML, PREFIX, Client, text_of
+from support.upstream.server import Upstream
 
 VIM_TYPES = (
     b'[{"vim_type":"openstack","versions":["titanium_cloud","ocata","pike","starlingx"]},'

@@ -8,8 +8,18 @@ from collections.abc import Callable
 
 import pytest
 
-from contract.stage import HTML, PASSWORD, PREFIX, Client, text_of
-from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
+from support.api import HTML, PASSWORD, PREFIX, Client, text_of
+from support.upstream.server import (
+    Reply,
+    Upstream,
+    chunked,
+    drop,
+    raw,
+    region,
+    region_reply,
+    respond,
+    respond_json,
+)
 
 V0, V1 = f"{PREFIX}/v0/owner_region/networks", f"{PREFIX}/v1/owner/region/networks"
 UNKNOWN = (404, HTML, "Failed to query VIM with id (owner_region) from extsys.")

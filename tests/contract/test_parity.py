@@ -11,11 +11,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contract.stage import FRAMEWORKS, HTML, PREFIX, Client, Stage
-from functional.support import DEADLINE
+from support.api import FRAMEWORKS, HTML, PREFIX, Client, Stage
 from support.places import SOURCES
-from upstream.clients import Got, OverSocket
-from upstream.server import Reply, Upstream, chunked, drop, raw, region, region_reply, respond, respond_json
+from support.upstream.clients import Got, OverSocket
+from support.upstream.server import (
+    Reply,
+    Upstream,
+    chunked,
+    drop,
+    raw,
+    region,
+    region_reply,
+    respond,
+    respond_json,
+)
+from support.waiting import DEADLINE
 
 VISIBLE = [chr(code) for code in (*range(33, 127), *range(128, 256))]
 """What a target may hold, one character per byte."""

@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from contract.stage import HTML, PASSWORD, PREFIX, Client, Stage, text_of
-from functional.support import DEADLINE, until
-from functional.worker_certificates import Authority
 from multicloud.core.connections import _tls
+from support.api import HTML, PASSWORD, PREFIX, Client, Stage, text_of
+from support.certificates import Authority
 from support.places import SOURCES
 from support.tls import thief
-from upstream.server import Upstream, drop, region, region_reply, respond
-from upstream.wire import Seen, Wire
-from upstream.worker import Worker
+from support.upstream.server import Upstream, drop, region, region_reply, respond
+from support.upstream.wire import Seen, Wire
+from support.upstream.worker import Worker
+from support.waiting import DEADLINE, until
 
 PATH = f"{PREFIX}/v0/owner_region/x"
 

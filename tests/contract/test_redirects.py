@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from contract.stage import HTML, PREFIX, Client, text_of
-from upstream.server import Reply, Upstream, chunked, respond
-from upstream.wire import Seen, Wire
+from support.api import HTML, PREFIX, Client, text_of
+from support.upstream.server import Reply, Upstream, chunked, respond
+from support.upstream.wire import Seen, Wire
 
 PATH = f"{PREFIX}/v0/owner_region/x"
 

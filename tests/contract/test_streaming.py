@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from contract.stage import PREFIX, Stage
-from functional.support import DEADLINE, until
-from upstream.clients import OverSocket
-from upstream.server import Upstream, chunked, raw
-from upstream.wire import Seen, Wire
-from upstream.worker import Worker
+from support.api import PREFIX, Stage
+from support.upstream.clients import OverSocket
+from support.upstream.server import Upstream, chunked, raw
+from support.upstream.wire import Seen, Wire
+from support.upstream.worker import Worker
+from support.waiting import DEADLINE, until
 
 PATH = f"{PREFIX}/v0/owner_region/images/1/file"
 PIECE = b"p" * 5000

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from contract.stage import PREFIX, Client
+from support.api import PREFIX, Client
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the validator's affair with jsonschema

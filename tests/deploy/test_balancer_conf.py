@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from functional.worker_certificates import Authority
-from tests.deploy.balancer import rendered
+from support.balancer import rendered
+from support.certificates import Authority
 
 INVENTORY = """\
 api: {hosts: {api1: {ansible_host: 10.0.0.1}, api2: {ansible_host: "fd00::2"}}}

@@ -19,13 +19,13 @@ from typing import Any
 import pytest
 import yaml
 
-from functional.support import until
-from functional.worker_certificates import Authority
-from functional.worker_support import Worker, worker
+from support.balancer import rendered
+from support.certificates import Authority
 from support.folders import short_folder
 from support.ports import free_port
 from support.tls import Thief, thief
-from tests.deploy.balancer import rendered
+from support.waiting import until
+from support.worker import Worker, worker
 
 HAPROXY = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="HAProxy is not installed")

@@ -12,7 +12,8 @@ import subprocess
 import pytest
 from packaging.utils import canonicalize_name
 
-from tests.deploy.conftest import REPOSITORY, SITE, Site, recap
+from support.places import REPOSITORY
+from support.site import SITE, Site, recap
 
 
 def test_a_second_run_changes_nothing_and_restarts_nothing(site: Site) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from tests.deploy.conftest import Site, recap
+from support.site import Site, recap
 
 # What a hook finds: who runs it, where, and what it is told.
 TELL = (

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import play
+from support.places import REPOSITORY
+from support.site import play
 
-REPOSITORY = Path(__file__).parents[2]
 DEADLINE = 120
 """Seconds for a playbook of some tasks, whatever else the machine does."""
 PLAY = """

@@ -16,7 +16,9 @@ from pathlib import Path
 import pytest
 
 from support.fuzzing import check_plain
-from tests.deploy.conftest import REPOSITORY, Site, free_port
+from support.places import REPOSITORY
+from support.ports import free_port
+from support.site import Site
 
 BIN = Path(sys.executable).parent
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY, play
+from support.places import REPOSITORY
+from support.site import play
 
 PLAYBOOK = """\
 - hosts: all

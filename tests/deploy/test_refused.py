@@ -13,7 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY, Site, free_port, recaps
+from support.places import REPOSITORY
+from support.ports import free_port
+from support.site import Site, recaps
 
 # Of each kind one: tests/unit/test_preflight.py has the rest.
 WRONG_VALUES: list[tuple[dict[str, Any], str]] = [

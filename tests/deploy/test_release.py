@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import Site
+from support.site import Site
 
 # What every process finds, beside MOORING_… and what the inventory names: nothing else of any shell.
 OF_THE_USER = {"HOME", "USER", "LOGNAME", "PATH", "LANG"}

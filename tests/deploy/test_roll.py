@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.deploy.conftest import REPOSITORY
+from support.places import REPOSITORY
 
 PLAYBOOK = """\
 - hosts: all

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY, free_port
+from support.places import REPOSITORY
+from support.ports import free_port
 
 REMOVE = "playbooks/remove.yml"
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from support.bundles import wheel_of_files
 from support.hostile import MODULES, hostile_requirements
-from tests.deploy.conftest import REPOSITORY, play
-from unit.bundle_support import wheel_of_files
+from support.places import REPOSITORY
+from support.site import play
 
 PLAY = """
 - hosts: localhost

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.deploy.conftest import REPOSITORY, play
+from support.places import REPOSITORY
+from support.site import play
 
 ASKED = ("release_smoke_path", "release_url_prefix", "prove_get_path", "prove_post_path")
 DJANGO = {

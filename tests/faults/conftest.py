@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.support import HEADER_TIMEOUT
-from tests.load.generator import pytest_terminal_summary  # noqa: F401 - a hook
-from tests.load.stage import RATE, Stage, staged
+from support.faults import HEADER_TIMEOUT
+from support.load.generator import pytest_terminal_summary  # noqa: F401 - a hook
+from support.load.stage import RATE, Stage, staged
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mooring import private
-from tests.faults.support import assert_not_mixed, harmless, no_descriptors
-from tests.load.stage import Stage
+from support.faults import assert_not_mixed, harmless, no_descriptors
+from support.load.stage import Stage
 
 SLOW_CLIENTS = 300
 SPARE = 20

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.support import (
+from support.faults import (
     assert_not_mixed,
     begun_post,
     end_supervisord,
@@ -25,8 +25,8 @@ from tests.faults.support import (
     more_requests,
     private_state,
 )
-from tests.load.generator import to_be_told
-from tests.load.stage import RATE, Stage, staged
+from support.load.generator import to_be_told
+from support.load.stage import RATE, Stage, staged
 
 HOUR = 3600
 OFFSET = "offset"

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from tests.faults.support import assert_not_mixed, harmless
-from tests.load.stage import Stage
+from support.faults import assert_not_mixed, harmless
+from support.load.stage import Stage
 
 EVERY = os.environ.get("FAULTS_EVERY_TASK", "")
 """Set, every task of a deploy is a boundary (half an hour), not those alone that change something."""

@@ -11,9 +11,9 @@ import sys
 import threading
 from pathlib import Path
 
-from tests.deploy.conftest import REPOSITORY
-from tests.faults.support import assert_not_mixed, harmless
-from tests.load.stage import Stage
+from support.faults import assert_not_mixed, harmless
+from support.load.stage import Stage
+from support.places import REPOSITORY
 
 ROUNDS = 20
 WHOLE = int(os.environ.get("FAULTS_WHOLE_DEPLOYS", "1"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.support import (
+from support.faults import (
     as_root,
     assert_not_mixed,
     assert_only_its_own,
@@ -23,7 +23,7 @@ from tests.faults.support import (
     small_disks,
     victim,
 )
-from tests.load.stage import NAME, Stage
+from support.load.stage import NAME, Stage
 
 STARTED = "Start the other colour"
 """Ansible names a task when it has ended: next comes the gate."""

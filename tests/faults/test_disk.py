@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.faults.support import (
+from support.faults import (
     as_root,
     assert_not_mixed,
     failing,
@@ -18,7 +18,7 @@ from tests.faults.support import (
     told,
     victim,
 )
-from tests.load.stage import NAME, Stage
+from support.load.stage import NAME, Stage
 
 
 @as_root

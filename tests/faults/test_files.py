@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 
-from tests.faults.support import assert_not_mixed, harmless, more_requests, ready, victim
-from tests.load.stage import Stage
+from support.faults import assert_not_mixed, harmless, more_requests, ready, victim
+from support.load.stage import Stage
 
 
 def test_deleted_private_sockets_come_again(stage: Stage) -> None:

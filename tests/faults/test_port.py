@@ -8,9 +8,9 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.deploy.conftest import free_port
-from tests.faults.support import harmless
-from tests.load.stage import Stage
+from support.faults import harmless
+from support.load.stage import Stage
+from support.ports import free_port
 
 
 def test_a_deploy_to_a_port_that_is_taken_is_refused_and_the_neighbour_serves_on(stage: Stage) -> None:

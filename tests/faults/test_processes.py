@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.faults.support import (
+from support.faults import (
     CLIENTS,
     assert_not_mixed,
     assert_only_its_own,
@@ -15,7 +15,7 @@ from tests.faults.support import (
     replaced,
     victim,
 )
-from tests.load.stage import NAME, Stage
+from support.load.stage import NAME, Stage
 
 
 def test_a_killed_worker_costs_what_it_had_in_flight_alone(stage: Stage) -> None:

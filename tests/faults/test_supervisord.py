@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
-from tests.faults.support import (
+from support.faults import (
     MAY_LOSE,
     assert_not_mixed,
     assert_only_its_own,
@@ -20,7 +20,7 @@ from tests.faults.support import (
     supervisord_pid,
     victim,
 )
-from tests.load.stage import Stage
+from support.load.stage import Stage
 
 
 def test_supervisord_without_descriptors_starts_a_worker_again_when_it_has_some(stage: Stage) -> None:

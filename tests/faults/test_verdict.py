@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.faults.support import MAY_LOSE, REPLACED
-from tests.load.generator import to_be_told
-from tests.load.stage import Stage
+from support.faults import MAY_LOSE, REPLACED
+from support.load.generator import to_be_told
+from support.load.stage import Stage
 
 
 def test_nothing_was_doubled_and_nothing_else_was_lost(stage: Stage) -> None:

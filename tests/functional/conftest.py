@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 
-from functional.support import ROOT, Supervisord
-from functional.worker_support import Client, Worker
 from support.folders import short_folder
+from support.places import REPOSITORY
+from support.supervisord import Supervisord
+from support.worker import Client, Worker
 
-REQUIREMENTS = ROOT / "requirements" / "supervisor-4.2.5.txt"
+REQUIREMENTS = REPOSITORY / "requirements" / "supervisor-4.2.5.txt"
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def client(one: Worker) -> Iterator[Client]:
 @pytest.fixture(scope="session")
 def supervisor_425() -> Path:
     """The Python of a virtualenv with supervisor 4.2.5, made when its requirements change."""
-    venv = ROOT / ".cache" / "supervisor-4.2.5"
+    venv = REPOSITORY / ".cache" / "supervisor-4.2.5"
     venv.parent.mkdir(exist_ok=True)
     with (venv.parent / "supervisor-4.2.5.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -11,21 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import (
-    DEADLINE,
-    Supervisord,
-    Visitors,
-    alive,
-    ask,
-    free_port,
-    listening,
-    socket_inode,
-    turns,
-    until,
-)
-from functional.support_instance import APPLICATIONS, Instance
 from mooring import private
+from support.instance import APPLICATIONS, Instance
 from support.places import SOURCES
+from support.ports import free_port
+from support.processes import alive, socket_inode, turns
+from support.supervisord import Supervisord
+from support.visitors import Visitors, ask, listening
+from support.waiting import DEADLINE, until
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.support import Supervisord, alive, ask, until
-from functional.support_instance import Instance
 from mooring import private
+from support.instance import Instance
+from support.processes import alive
+from support.supervisord import Supervisord
+from support.visitors import ask
+from support.waiting import until
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,13 @@ import sys
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, free_port, listening, until
-from functional.support_instance import Instance
 from mooring import private
+from support.instance import Instance
+from support.ports import free_port
+from support.processes import alive
+from support.supervisord import Supervisord
+from support.visitors import Visitors, listening
+from support.waiting import until
 
 
 @pytest.fixture

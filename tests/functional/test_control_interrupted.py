@@ -7,9 +7,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functional.support import Supervisord, Visitors, until
-from functional.support_deployed import Deployed
+from support.deployed import Deployed
 from support.folders import short_folder
+from support.supervisord import Supervisord
+from support.visitors import Visitors
+from support.waiting import until
 
 HELD = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from functional.support import Supervisord
-from functional.support_deployed import Deployed, Refused
+from support.deployed import Deployed, Refused
+from support.supervisord import Supervisord
 
 OLD = "a line of another release"
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from functional.support import Supervisord, Visitors
-from functional.support_instance import Instance
+from support.instance import Instance
+from support.supervisord import Supervisord
+from support.visitors import Visitors
 
 
 @pytest.fixture

@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, ask, until
-from functional.support_deployed import Deployed
 from mooring import private
+from support.deployed import Deployed
+from support.instance import APPLICATIONS
+from support.processes import alive
+from support.supervisord import Supervisord
+from support.visitors import Visitors, ask
+from support.waiting import until
 
 
 @pytest.fixture
@@ -56,7 +60,7 @@ def test_rolling_restart_gives_a_drain_its_own_time(instance: Deployed) -> None:
 
 def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Deployed, folder: Path) -> None:
     copy = folder / "mine.py"
-    copy.write_text(Path(__file__).with_name("applications.py").read_text())
+    copy.write_text(APPLICATIONS.read_text())
     instance.server.environ["PYTHONPATH"] += f":{folder}"
     instance.build("r2", app="mine:good")
     instance.deploy("r2")

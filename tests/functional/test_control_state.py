@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from functional.support import Supervisord, Visitors, until
-from functional.support_deployed import Deployed, Refused
+from support.deployed import Deployed, Refused
 from support.folders import short_folder
+from support.supervisord import Supervisord
+from support.visitors import Visitors
+from support.waiting import until
 
 
 @pytest.fixture(scope="module")

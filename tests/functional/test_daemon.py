@@ -18,19 +18,15 @@ from typing import Any
 import pytest
 
 import on_host
-from functional.support import (
-    AS_SYSTEMD,
-    Supervisord,
-    alive,
-    free_port,
-    listening,
-    socket_inode,
-    until,
-)
 from mooring.host import probe
 from mooring.host.alone import alone
 from mooring.host.daemon import Daemon, DaemonError, main
 from support.places import SOURCES
+from support.ports import free_port
+from support.processes import alive, socket_inode
+from support.supervisord import AS_SYSTEMD, Supervisord
+from support.visitors import listening
+from support.waiting import until
 
 
 def command_of(supervisord: Supervisord, script: str, *words: str) -> list[str]:

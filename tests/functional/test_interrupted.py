@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from support.places import REPOSITORY
+
 PLAYBOOK = """
 - hosts: localhost
   gather_facts: false

@@ -17,12 +17,14 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, ROOT, free_port, until
-from functional.worker_certificates import Authority
-from support.places import SOURCES
+from support.certificates import Authority
+from support.places import REPOSITORY, SOURCES
+from support.ports import free_port
+from support.waiting import DEADLINE, until
+from support.worker import APPS
 
-SERVER = Path(__file__).with_name("load_server.py")
-ENVIRONMENT = os.environ | {"PYTHONPATH": f"{ROOT}/tools:{SOURCES}"}
+SERVER = APPS / "load_server.py"
+ENVIRONMENT = os.environ | {"PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}"}
 GET = ("--get", "/", "--expect-body", "right")
 POST = ("--post", "/count", "--expect-body", "%(id)s")
 KEPT = ("--new", "0", "--kept", "3")

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import ROOT
+from support.places import REPOSITORY
 
-PLAYBOOKS = ["deploy.yml", *sorted(f"playbooks/{path.name}" for path in (ROOT / "playbooks").glob("*.yml"))]
+PLAYBOOKS = [
+    "deploy.yml",
+    *sorted(f"playbooks/{path.name}" for path in (REPOSITORY / "playbooks").glob("*.yml")),
+]
 
 
 def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -29,7 +32,9 @@ def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_from_another_folder() -> None:
-    done = check(Path("/"), "-i", str(ROOT / "inventory/local"), *(str(ROOT / name) for name in PLAYBOOKS))
+    done = check(
+        Path("/"), "-i", str(REPOSITORY / "inventory/local"), *(str(REPOSITORY / name) for name in PLAYBOOKS)
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -39,9 +44,9 @@ def test_in_a_clone_that_everybody_may_write_to(tmp_path: Path, mode: int) -> No
     clone = tmp_path / "a clone"
     clone.mkdir()
     for name in ("playbooks", "roles", "inventory"):
-        shutil.copytree(ROOT / name, clone / name, symlinks=True)
+        shutil.copytree(REPOSITORY / name, clone / name, symlinks=True)
     for name in ("deploy.yml", "ansible.cfg"):
-        shutil.copy(ROOT / name, clone)
+        shutil.copy(REPOSITORY / name, clone)
     clone.chmod(mode)
     done = check(clone, "-i", "inventory/local", *PLAYBOOKS)
     assert done.returncode == 0, done.stderr

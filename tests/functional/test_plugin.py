@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import DEADLINE, Supervisord, Visitors, ask, free_port, listening, until
+from support.ports import free_port
+from support.supervisord import Supervisord
+from support.visitors import Visitors, ask, listening
+from support.waiting import DEADLINE, until
 
 
 @pytest.fixture

@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, ask, free_port, listening, socket_inode, until
+from support.ports import free_port
+from support.processes import alive, socket_inode
+from support.supervisord import Supervisord
+from support.visitors import Visitors, ask, listening
+from support.waiting import until
 
 
 @pytest.fixture

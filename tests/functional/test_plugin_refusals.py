@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, Visitors, alive, ask, free_port, listening
+from support.ports import free_port
+from support.processes import alive
+from support.supervisord import Supervisord
+from support.visitors import Visitors, ask, listening
 
 
 @pytest.fixture

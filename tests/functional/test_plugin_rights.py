@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import Supervisord, free_port, until
+from support.ports import free_port
+from support.supervisord import Supervisord
+from support.waiting import until
 
 # Crashes as a bug in a C library does.
 CRASH = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functional.support import Supervisord, until
+from support.supervisord import Supervisord
+from support.waiting import until
 
 # In supervisord's child, until the test says go: on a busy machine the moment before execve can be long by itself.
 HELD = """

@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from functional.support import Supervisord, free_port, until
+from support.ports import free_port
+from support.supervisord import Supervisord
+from support.waiting import until
 
 PRINTED = rb"colour \x1b[31mred\x1b[0m nul \x00 not utf-8 \xff ffff \xef\xbf\xbf umlaut \xc3\xa4"
 SHOWN = r"colour \x1b[31mred\x1b[0m nul \x00 not utf-8 \xff ffff \uffff umlaut ä"

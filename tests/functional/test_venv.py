@@ -14,11 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import ROOT, free_port, until
+from support.places import REPOSITORY
+from support.ports import free_port
+from support.waiting import until
 
 # The packages stand for all: a virtualenv with one of them is built in seconds.
 PACKAGE = re.search(
-    r"^iniconfig==.*\n(?: +--hash=.*\n)+", (ROOT / "requirements/controller.txt").read_text(), re.M
+    r"^iniconfig==.*\n(?: +--hash=.*\n)+", (REPOSITORY / "requirements/controller.txt").read_text(), re.M
 )
 PIP = ("PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_NO_INDEX")
 
@@ -30,9 +32,9 @@ class Clone:
         self.folder = folder
         for name in ("tools", "requirements"):
             (folder / name).mkdir(parents=True)
-        shutil.copy(ROOT / "Makefile", folder)
+        shutil.copy(REPOSITORY / "Makefile", folder)
         for name in ("venv.sh", "supervisorctl.sh"):
-            shutil.copy(ROOT / "tools" / name, folder / "tools")
+            shutil.copy(REPOSITORY / "tools" / name, folder / "tools")
         assert PACKAGE
         self.requirements.write_text(PACKAGE[0].replace("\\\n    # via pytest", ""))
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from functional.test_worker_process import start
-from functional.worker_support import Worker
+from support.process_worker import start
+from support.worker import Worker
 
 POST = b"POST /reads HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab"
 

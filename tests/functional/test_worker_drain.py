@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, ROOT, until
-from functional.worker_support import GET, Client, Worker, worker
 from mooring import private
-from support.places import SOURCES
+from support.places import REPOSITORY, SOURCES
+from support.waiting import DEADLINE, until
+from support.worker import GET, Client, Worker, worker
 
 LONG = 600  # seconds: a grace that a test does not wait for
 
@@ -214,7 +214,7 @@ def test_recycling_by_memory() -> None:
 def test_no_request_is_lost_and_none_done_twice(folder: Path, unix: bool) -> None:
     counted = folder / "counted"
     one = Worker("mooring_load.app:application", unix=unix, drain_timeout=20, drain_idle_grace=2)
-    environ = {"LOAD_COUNT_FILE": str(counted), "PYTHONPATH": f"{SOURCES}:{ROOT / 'tools'}"}
+    environ = {"LOAD_COUNT_FILE": str(counted), "PYTHONPATH": f"{SOURCES}:{REPOSITORY / 'tools'}"}
     try:
         with _load(one, folder / "load", counted) as load:
             one.start(env=environ)
@@ -280,7 +280,9 @@ def _load(one: Worker, out: Path, counted: Path) -> Iterator[Any]:
         "30",
     ]
     command += ["--out", str(out)]
-    tool = subprocess.Popen(command, env={"PYTHONPATH": f"{ROOT}/tools:{SOURCES}"}, stderr=subprocess.PIPE)
+    tool = subprocess.Popen(
+        command, env={"PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}"}, stderr=subprocess.PIPE
+    )
     try:
         yield lambda: json.loads((out / "summary.json").read_text())
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.worker_support import Client, Worker, worker
+from support.worker import Client, Worker, worker
 
 
 @pytest.fixture(scope="module")

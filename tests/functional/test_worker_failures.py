@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import Worker
+from support.waiting import until
+from support.worker import Worker
 
 WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
 FAILS = b"GET /fails HTTP/1.1\r\nHost: a\r\n\r\n"

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import Client, Worker
+from support.waiting import until
+from support.worker import Client, Worker
 
 WHO = b"GET /who HTTP/1.1\r\nHost: a\r\n\r\n"
 DESCRIPTORS = b"GET /descriptors HTTP/1.1\r\nHost: a\r\n\r\n"

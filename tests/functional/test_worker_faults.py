@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, until
 from mooring import private
+from support.waiting import DEADLINE, until
 
 
 def page(path: str) -> bytes:

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from functional.file_apps import EXPECTED, HUGE
-from functional.support import DEADLINE, until
-from functional.worker_certificates import Authority
-from functional.worker_support import Client, Worker, page
+from support.apps.file_apps import EXPECTED, HUGE
+from support.certificates import Authority
+from support.waiting import DEADLINE, until
+from support.worker import Client, Worker, page
 
 QUIET = {"PYTHONWARNINGS": "ignore"}  # files that tarfile and others leave open
 

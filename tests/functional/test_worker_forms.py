@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import Client, Worker, worker
+from support.waiting import until
+from support.worker import Client, Worker, worker
 
 MAX_BODY = 1_000_000
 MULTIPART = (

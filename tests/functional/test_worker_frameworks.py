@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.worker_frameworks import DATA, parts
-from functional.worker_support import Client, Worker
+from support.apps.worker_frameworks import DATA, parts
+from support.worker import Client, Worker
 
 
 @pytest.fixture(scope="module", params=["django", "pecan"])

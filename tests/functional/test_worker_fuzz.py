@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from functional.worker_support import GET, Client, Worker, worker
 from support.fuzzing import PLACES, PROFILE
 from support.fuzzing import pieces as cut
-from unit.http_cases import CASES, MAX_BODY
+from support.http_cases import CASES, MAX_BODY
+from support.worker import GET, Client, Worker, worker
 
 
 @pytest.fixture(scope="module")

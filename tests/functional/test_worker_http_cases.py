@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.worker_support import Worker, worker
-from unit.http_cases import CASES, MAX_BODY, SMUGGLED, Case
+from support.http_cases import CASES, MAX_BODY, SMUGGLED, Case
+from support.worker import Worker, worker
 
 
 @pytest.fixture(scope="module")

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, alive, until
-from functional.test_worker_process import ask, page, start
-from functional.worker_support import Worker
 from mooring import family
 from support.places import SOURCES
+from support.process_worker import ask, start
+from support.processes import alive
+from support.waiting import DEADLINE, until
+from support.worker import Worker, page
 
 JOBS = {
     "job_in_a_thread": "thread posting",

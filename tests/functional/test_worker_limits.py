@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import GET, Client, Worker, worker
+from support.waiting import until
+from support.worker import GET, Client, Worker, worker
 
 LONG = 600
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.worker_support import Answer, Client, Worker, worker
+from support.worker import Answer, Client, Worker, worker
 
 PREFIX = "/billing"
 WARNINGS = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}  # WebOb imports cgi

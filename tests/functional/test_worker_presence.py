@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import DEADLINE, until
-from functional.worker_certificates import Authority
-from functional.worker_support import Client, Worker, page
+from support.certificates import Authority
+from support.waiting import DEADLINE, until
+from support.worker import Client, Worker, page
 
 
 @pytest.fixture(scope="module", params=["plain", "tls"])

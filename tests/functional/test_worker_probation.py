@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from functional.support import DEADLINE
-from functional.worker_support import GET, Worker
+from support.waiting import DEADLINE
+from support.worker import GET, Worker
 
 
 def test_who_leaves_on_probation_was_never_ready_and_has_accepted_nobody() -> None:

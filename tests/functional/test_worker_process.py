@@ -12,19 +12,10 @@ from typing import Any
 
 import pytest
 
-from functional.support import alive, until
-from functional.worker_support import Worker
-
-WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
-
-
-def page(path: str) -> bytes:
-    return f"GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n".encode()
-
-
-def start(framework: str, **settings: Any) -> Worker:
-    one = Worker(f"process_apps:make_{framework}()", drain_idle_grace=0.2, **settings)
-    return one.start(env=WEBOB, start_new_session=True)
+from support.process_worker import ask, start
+from support.processes import alive
+from support.waiting import until
+from support.worker import Worker, page
 
 
 @pytest.fixture(params=["django", "pecan"])
@@ -32,13 +23,6 @@ def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
     started = start(request.param)
     yield started
     started.stop()
-
-
-def ask(one: Worker, path: str) -> str:
-    with one.client() as client:
-        answer = client.ask(page(path))
-        assert answer.status == 200, one.words()
-        return answer.body.decode()
 
 
 def links_of(pid: int) -> list[str]:

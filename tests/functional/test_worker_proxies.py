@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from functional.worker_support import Client, Worker, worker
+from support.worker import Client, Worker, worker
 
 
 def environ(client: Client, *fields: str) -> dict[str, str]:

@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from functional.support import DEADLINE, turns, until
-from functional.worker_support import Worker, worker
 from mooring import private
 from support.places import SOURCES
+from support.processes import turns
+from support.waiting import DEADLINE, until
+from support.worker import APPS, Worker, worker
 
 
 def ends(one: Worker, **popen: Any) -> tuple[int, str]:
@@ -222,7 +223,7 @@ def test_it_ends_with_its_parent(make: Any) -> None:
         "print(child.pid, flush=True)\n"
         "time.sleep(3600)\n"
     )
-    environ = {**os.environ, "PYTHONPATH": f"{SOURCES}:{Path(__file__).parent}"}
+    environ = {**os.environ, "PYTHONPATH": f"{SOURCES}:{APPS}"}
     environ |= {f"MOORING_{name.upper()}": str(value) for name, value in one.settings.items()}
     supervisor = subprocess.Popen(
         [sys.executable, "-c", parent], stdin=one.listener, stdout=subprocess.PIPE, env=environ

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from functional.support import DEADLINE, until
-from functional.worker_certificates import Authority
-from functional.worker_support import Client, Worker, worker
+from support.certificates import Authority
+from support.waiting import DEADLINE, until
+from support.worker import Client, Worker, worker
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import Client, Worker, page
+from support.waiting import until
+from support.worker import Client, Worker, page
 
 FILE = 20 << 20
 """Bytes of the file that torn_apps sends."""

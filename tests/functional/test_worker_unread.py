@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from functional.support import until
-from functional.worker_support import Client, Worker, page
+from support.waiting import until
+from support.worker import Client, Worker, page
 
 WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
 

@@ -13,9 +13,9 @@ import pytest
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, Request
 
-from functional.support import DEADLINE, until
-from functional.worker_certificates import Authority
-from functional.worker_support import Worker
+from support.certificates import Authority
+from support.waiting import DEADLINE, until
+from support.worker import Worker
 
 WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
 LONG = 600

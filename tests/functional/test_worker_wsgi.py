@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from functional.support import until
-from functional.worker_bad_heads import BAD_HEADS
-from functional.worker_support import Client, Worker, worker
+from support.apps.worker_bad_heads import BAD_HEADS
+from support.waiting import until
+from support.worker import Client, Worker, worker
 
 FILE = bytes(range(256)) * 20_000
 

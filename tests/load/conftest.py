@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.load.generator import pytest_terminal_summary  # noqa: F401 - a hook
-from tests.load.stage import RATE, Stage, staged
+from support.load.generator import pytest_terminal_summary  # noqa: F401 - a hook
+from support.load.stage import RATE, Stage, staged
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.load.generator import to_be_told, wrong
-from tests.load.operations import OPERATIONS
-from tests.load.stage import RATE, Stage
+from support.load.generator import to_be_told, wrong
+from support.load.operations import OPERATIONS
+from support.load.stage import RATE, Stage
 
 LEAST_REQUESTS = 50_000
 LEAST_OPERATIONS = 20

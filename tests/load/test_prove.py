@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.load.generator import wrong
-from tests.load.stage import Stage
+from support.load.generator import wrong
+from support.load.stage import Stage
 
 DONE = {"rolling restart", "restart of the bootstrap", "refused: missing dependency"}
 # The others are what test_operations.py does; a user does them all.

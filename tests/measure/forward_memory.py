@@ -14,9 +14,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from upstream.server import Upstream, region, region_reply, respond
-from upstream.wire import Seen, Wire
-from upstream.worker import APPS, Worker
+from support.upstream.server import Upstream, region, region_reply, respond
+from support.upstream.wire import Seen, Wire
+from support.upstream.worker import APPS, Worker
 
 PATH = "/api/multicloud/v0/owner_region/images/1/file"
 BLOCK = bytes(range(256)) * 256

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import re
 import subprocess
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from support.places import REPOSITORY
+
 DECORATION = re.compile(r"^\s*(\x1b\[[0-9;]*m)*│(\x1b\[[0-9;]*m)* ?|\x1b\[[0-9;]*m", re.MULTILINE)
 TELLING = re.compile(
     r"\s*((fatal|msg|stderr): .*|(E  |FAILED |ERROR ).*|\d+ (failed|error).*|.*Executed: Failed.*)"

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from support.clients import served
-from tests.security.conftest import Host
+from support.intruder import Host
 
 SECRET = "of root alone"
 DEADLINE = 120

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mooring.host import probe
 from mooring.host.daemon import Daemon
-from tests.security.conftest import STRANGER, Host, lookalike_of_supervisord
+from support.intruder import STRANGER, Host, lookalike_of_supervisord
 
 
 def test_a_deploy_is_not_kept_from_its_work_by_one_and_none_is_ended(host: Host) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring.host import probe
-from tests.security.conftest import KEY, TOKEN, Host, run_in
+from support.intruder import KEY, TOKEN, Host, run_in
 
 PLAYBOOKS = ["verify", "restart"]
 PROGRAMS = {"-m mooring.bootstrap", "-m mooring.worker", "-m mooring.companion", "-c import greeter"}

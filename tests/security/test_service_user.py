@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.ports import free_port
-from tests.deploy.conftest import Site, greeter, recap
+from support.site import Site, greeter, recap
 
 NOBODY = 65534
 OTHER = 61234

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from unit.bundle_support import wheel_of_files
+from support.bundles import wheel_of_files
 
 NOTE = """import os, sys
 with open({noted}, "a") as file:

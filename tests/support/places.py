@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
-SOURCE_FOLDERS = [ROOT / "app" / project / "src" for project in ("mooring", "multicloud")]
+REPOSITORY = Path(__file__).parents[2]
+SOURCE_FOLDERS = [REPOSITORY / "app" / project / "src" for project in ("mooring", "multicloud")]
 SOURCES = ":".join(map(str, SOURCE_FOLDERS))
 """PYTHONPATH of the two packages."""

@@ -17,10 +17,8 @@ from packaging.version import Version
 
 import audit.__main__ as command
 from audit import advisories, matching, service
-from support.places import SOURCES
-from unit.bundle_support import HASH, write
-
-REPOSITORY = Path(__file__).parents[2]
+from support.bundles import HASH, write
+from support.places import REPOSITORY, SOURCES
 
 
 def span(*events: str, kind: str = "ECOSYSTEM") -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from bundle import listing
 from bundle.target import Target
-from unit.bundle_support import command, greeter, held, refused, run, wheel_of_files, write
+from support.bundles import command, greeter, held, refused, run, wheel_of_files, write
 
 
 @pytest.fixture

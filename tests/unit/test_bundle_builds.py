@@ -14,7 +14,7 @@ import pytest
 
 from bundle import history, installer, listing
 from bundle.target import glibc_here
-from unit.bundle_support import command, git, greeter, held, refused, run, wheel, write
+from support.bundles import command, git, greeter, held, refused, run, wheel, write
 
 NATIVE = ["--machine", os.uname().machine, "--glibc", glibc_here()]
 

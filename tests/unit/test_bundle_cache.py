@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundle import cache
-from unit.bundle_support import command, greeter, refused, run
+from support.bundles import command, greeter, refused, run
 
 OPEN = 0o777
 

@@ -14,9 +14,9 @@ from bundle import entries, tree
 from bundle.listing import Entry
 from mooring import casts
 from mooring.worker import application
-from unit.bundle_support import write
+from support.bundles import write
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 MANAGE = "import os\n\ndef main():\n    os.environ.setdefault('DJANGO_SETTINGS_MODULE', {!r})\n"
 
 

@@ -13,10 +13,8 @@ import pytest
 
 from bundle import installer
 from bundle.backends import KEPT, KEPT_BEGIN
-from support.places import SOURCES
-from unit.bundle_support import command, greeter, held, refused, run, wheel, write
-
-REPOSITORY = Path(__file__).parents[2]
+from support.bundles import command, greeter, held, refused, run, wheel, write
+from support.places import REPOSITORY, SOURCES
 
 
 @pytest.fixture(autouse=True)

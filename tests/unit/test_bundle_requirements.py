@@ -11,9 +11,10 @@ from bundle.errors import BundleError
 from bundle.reading import Read, read
 from bundle.requirements import Wanted, ranges, wanted
 from bundle.target import Target
-from unit.bundle_support import HASH, OTHER, command, greeter, refused, write
+from support.bundles import HASH, OTHER, command, greeter, refused, write
+from support.places import REPOSITORY
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements"
+REQUIREMENTS = REPOSITORY / "requirements"
 TARGET = Target("3.10.4", "x86_64", "2.36")
 
 

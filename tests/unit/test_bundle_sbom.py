@@ -18,9 +18,9 @@ from bundle import installer, sbom, write_sbom
 from bundle.reading import Pin
 from bundle.requirements import Requirement
 from bundle.target import Target
-from unit.bundle_support import HERE, command, greeter, run, wheel, write
+from support.bundles import HERE, command, greeter, run, wheel, write
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 VALIDATE = """
 import sys
 from cyclonedx.schema import SchemaVersion

@@ -11,7 +11,7 @@ import pytest
 
 from bundle import history, listing, sources
 from bundle.errors import BundleError
-from unit.bundle_support import command, git, greeter, held, refused, run, write
+from support.bundles import command, git, greeter, held, refused, run, write
 
 
 def names(source: Path, *, built: bool = False) -> list[str]:

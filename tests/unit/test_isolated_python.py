@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from support.places import REPOSITORY
+
 PROCESSES = ("templates/instance/", "app/mooring/src/mooring/bootstrap/", "app/mooring/src/mooring/worker/")
 """What runs from here is the service user's from its first instruction on, in the release's folder, whose code it must find."""
 SUFFIXES = (".yml", ".yaml", ".j2", ".sh")

@@ -7,7 +7,8 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.load.witnesses import Life, between, lives
+
+from support.load.witnesses import Life, between, lives
 
 SUPERVISORD = """\
 2026-01-01 12:00:00,000 INFO spawned: 'counting-bootstrap' with pid 10

@@ -13,7 +13,7 @@ from multicloud.core.drivers import DEFAULT_TABLE, load
 from multicloud.sandbox.app import MOST, Sandbox
 from multicloud.sandbox.regions import REGIONS
 from support.places import SOURCES
-from upstream.clients import InProcess
+from support.upstream.clients import InProcess
 
 NORTH = "/api/multicloud-pike/v0/openstack_north"
 

@@ -11,8 +11,8 @@ from mooring import texts
 from mooring_load import report
 from multicloud.parity import Heard
 from support.fuzzing import check_plain
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 OTHERS = {
     "app/mooring/src/mooring/texts.py": "it is the one place",
     "app/mooring/src/mooring/host/probe.py": "JSON, also of the program that it hands to other interpreters",

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from functional.worker_certificates import Authority
 from mooring import settings as runtime
 from preflight import findings, names
 from preflight.findings import inventory
 from preflight.table import TABLE
+from support.certificates import Authority
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 DEFAULTS: dict[str, Any] = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
 SHIPPED = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())["site_shipped"]
 DEFAULTS |= {"wsgi_apps": SHIPPED["wsgi_apps"], "smoke_path": SHIPPED["smoke_path"]}  # by templates there

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +12,8 @@ import yaml
 from mooring.host import probe
 from preflight import notices, target
 from preflight.host import CHECKS, OPEN_FILES, SPARE
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 ROOM = 400 * 1024 * 1024
 FACTS: dict[str, Any] = {
     "euid": 1000,

@@ -14,8 +14,8 @@ import pytest
 from supervisor.options import ServerOptions
 
 from preflight import program_file
+from support.places import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 VALUES = [
     "", "plain", "two words", " blanks ", "100% sure", "%(here)s", "%%", "a,b=c", 'a "quoted" word', "it's",
     "a;b", "a#b", "é ✓ \u00a0x", "tab\there", "back\\slash", "$HOME `x`", "{{ x }}", "[section]", "a=b\\", "x" * 100_000,

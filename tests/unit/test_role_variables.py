@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from support.places import REPOSITORY
+
 ROLES = sorted(path.name for path in (REPOSITORY / "roles").iterdir())
 
 

@@ -12,7 +12,8 @@ import jinja2
 import pytest
 import yaml
 
-REPOSITORY = Path(__file__).parents[2]
+from support.places import REPOSITORY
+
 EXPOSURE = 1.5
 """Of ten, as `systemd-analyze security` counts; what is left is named at the end of the unit."""
 IMPLY = {

@@ -20,7 +20,7 @@ import yaml
 from mooring import private, untrusted
 from mooring.host import probe
 from mooring.host.probe import Address, holder_of, parse_url
-from support.places import ROOT, SOURCES
+from support.places import REPOSITORY, SOURCES
 
 SCRIPT = Path(probe.__file__)
 
@@ -41,7 +41,7 @@ def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedPro
 
 
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
-    variables = yaml.safe_load((ROOT / "roles/site/vars/main.yml").read_text())
+    variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
     assert variables["site_mark"] == probe.MARK
     assert (probe.UNIX_PATH_MAX, probe.LINKS) == (private.MAX_PATH, untrusted.LINKS)
 
@@ -400,7 +400,7 @@ def test_a_deployment_from_before_there_was_a_mark_is_known_by_our_plugin(tmp_pa
 
 
 def test_the_plugin_s_line_is_that_of_the_template() -> None:
-    template = Path(__file__).parents[2] / "templates/supervisor/supervisord.conf.j2"
+    template = REPOSITORY / "templates/supervisor/supervisord.conf.j2"
     assert probe.PLUGIN in template.read_bytes()
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from functional.worker_certificates import Authority
 from mooring.worker.deadlines import Deadlines
 from mooring.worker.frames import Frames
 from mooring.worker.transport import Transport
+from support.certificates import Authority
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 

@@ -15,8 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.deploy.conftest import REPOSITORY, Site, free_port
-from tests.load.generator import Generator
+from support.load.generator import Generator
+from support.places import REPOSITORY
+from support.ports import free_port
+from support.site import Site
 
 NAME = "counting"
 RATE = 250
@@ -153,7 +155,7 @@ def staged(*options: str, files: Mapping[str, str] | None = None, **knobs: Any) 
     folder = Path(tempfile.mkdtemp(prefix="mooring-load-"))
     folder.chmod(0o755)
     stage = Stage(root=folder / "site", port=free_port())
-    shutil.copytree(Path(__file__).parent / "site", stage.source)
+    shutil.copytree(Path(__file__).parents[1] / "sites/counting", stage.source)
     (stage.source / "mooring_load").mkdir()
     for name in ("__init__.py", "app.py"):
         shutil.copy(REPOSITORY / "tools/mooring_load" / name, stage.source / "mooring_load")

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from functional.support import DEADLINE, until
 from support.places import SOURCES
-from upstream.clients import OverSocket
+from support.upstream.clients import OverSocket
+from support.waiting import DEADLINE, until
 
 APPS = {
     "django": "multicloud.django_web.wsgi:application",

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from functional.support import Supervisord, free_port
 from mooring.host import control
+from support.ports import free_port
+from support.supervisord import Supervisord
 
-APPLICATIONS = Path(__file__).with_name("applications.py")
+APPLICATIONS = Path(__file__).parent / "apps/applications.py"
 
 
 class Said(NamedTuple):

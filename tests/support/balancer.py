@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.deploy.conftest import REPOSITORY, play
+from support.places import REPOSITORY
+from support.site import play
 
 PLAYBOOK = """\
 - hosts: loadbalancer

@@ -14,9 +14,8 @@ from typing import Any
 import pytest
 
 from mooring_load import control, report
-from support.places import SOURCES
-from tests.deploy.conftest import REPOSITORY
-from tests.load.witnesses import Life, between, lives
+from support.load.witnesses import Life, between, lives
+from support.places import REPOSITORY, SOURCES
 
 ANSWER_WITHIN = 60.0
 """Seconds that the generator has to answer, and to end its run."""

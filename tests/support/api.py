@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from upstream.clients import Got, InProcess, OverSocket
-from upstream.server import Upstream, region, region_reply
-from upstream.worker import Worker
+from support.upstream.clients import Got, InProcess, OverSocket
+from support.upstream.server import Upstream, region, region_reply
+from support.upstream.worker import Worker
 
 FRAMEWORKS = ("django", "pecan")
 PASSWORD = "s3cr3t-of-the-tests"

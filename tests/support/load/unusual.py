@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from functional.worker_certificates import Authority
-from tests.load.generator import Generator, to_be_told, wrong
-from tests.load.stage import Stage, all_replaced
+from support.certificates import Authority
+from support.load.generator import Generator, to_be_told, wrong
+from support.load.stage import Stage, all_replaced
 
 MANY = 2000
 MANY_RATE = 400

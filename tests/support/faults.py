@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mooring import private
-from tests.load.stage import NAME, Stage
+from support.load.stage import NAME, Stage
 
 CLIENTS = 12
 """The generator's clients: each has one request in flight at most."""

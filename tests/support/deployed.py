@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from functional.support import Supervisord, ask, until
-from functional.support_instance import Instance
+from support.instance import Instance
+from support.supervisord import Supervisord
+from support.visitors import ask
+from support.waiting import until
 
 STEPS = ["plan", "bootstrap", "put", "start", "gate", "name", "reconcile"]
 """The steps of a deploy, as roles/instance/tasks takes them."""

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tests.load.stage import Stage
+from support.load.stage import Stage
 
 UPLOAD = 2 * 1024 * 1024
 """Bytes of the upload; what its drip has not sent when the drain has begun is sent then."""

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from upstream.wire import GoneError, Seen, Wire
+from support.upstream.wire import GoneError, Seen, Wire
 
 DEADLINE = 30  # seconds
 

@@ -1,10 +1,4 @@
-"""What the functional tests share: a real supervisord in a folder of its own, and a steady load.
-
-    from functional.support import Supervisord, Visitors, free_port, until
-
-Nothing here waits by the clock: `until` polls a condition, and its deadline is only there to end a broken
-test.
-"""
+"""A real supervisord in a folder of its own."""
 
 from __future__ import annotations
 
@@ -15,25 +9,19 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import xmlrpc.client
-from collections import Counter
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from supervisor.xmlrpc import SupervisorTransport
 
 from mooring.process import die_with_parent
 from support.places import SOURCES
-from support.ports import free_port  # noqa: F401 - the tests take it from here
+from support.processes import alive
+from support.waiting import DEADLINE, until
 
-ROOT = Path(__file__).parents[2]
-ACCEPTOR = Path(__file__).with_name("acceptor.py")
-DEADLINE = 60.0  # seconds; generous, as the machine may be busy
-
-Result = TypeVar("Result")
+ACCEPTOR = Path(__file__).parent / "apps/acceptor.py"
 
 CONFIG = """\
 [supervisord]
@@ -65,28 +53,6 @@ for place, fd in enumerate(fds, 3):
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(fds)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-def until(condition: Callable[[], Result], what: str, deadline: float = DEADLINE) -> Result:
-    """Poll until the condition's result is true, and return it."""
-    end = time.monotonic() + deadline
-    while not (result := condition()):
-        assert time.monotonic() < end, f"in vain, for {deadline:g} s: {what}"
-        time.sleep(0.02)
-    return result
-
-
-def alive(pid: int) -> bool:
-    """Tell whether the process runs (a zombie does not)."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):  # before and while it is read
-        return False
-
-
-def socket_inode(pid: int, fd: int = 0) -> str:
-    """Return the inode of the socket that a process has at that descriptor."""
-    return str(Path(f"/proc/{pid}/fd/{fd}").readlink()).removeprefix("socket:[").rstrip("]")
 
 
 class Rpc:
@@ -263,75 +229,3 @@ class Supervisord:
             self.wake()
         for pid in filter(alive, (self.process.pid, *filter(None, pids))):
             os.kill(pid, signal.SIGKILL)
-
-
-class Visitors:
-    """A light steady load: each visitor opens a connection, sends a request, reads the answer, and comes again.
-
-    `failures` counts what went wrong, by kind; `answers` counts the answers by their text (the acceptor's
-    pid).
-    """
-
-    def __init__(self, address: Any, family: int = socket.AF_INET, number: int = 2) -> None:
-        self._address, self._family = address, family
-        self._end = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, daemon=True) for _ in range(number)]
-        self.answers: Counter[str] = Counter()
-        self.failures: Counter[str] = Counter()
-
-    def __enter__(self) -> Visitors:
-        for thread in self._threads:
-            thread.start()
-        self.more()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for thread in self._threads:
-            thread.join(DEADLINE)
-
-    def more(self, count: int = 20) -> None:
-        """Wait until that many more answers have come."""
-        goal = self.answers.total() + count
-        until(lambda: self.answers.total() >= goal or self.failures, f"{count} more answers")
-
-    def _visit(self) -> None:
-        while not self._end.wait(0.005):
-            self._visit_once()
-
-    def _visit_once(self) -> None:
-        try:
-            self.answers[ask(self._address, self._family)] += 1
-        except OSError as error:
-            self.failures[f"{type(error).__name__}: {error}"] += 1
-
-
-def ask(address: Any, family: int = socket.AF_INET) -> str:
-    """Send one request over a new connection and return the answer's body. OSError."""
-    with socket.socket(family, socket.SOCK_STREAM) as client:
-        client.settimeout(DEADLINE)
-        client.connect(address)
-        client.sendall(b"GET / HTTP/1.0\r\nHost: test\r\n\r\n")
-        answer = b""
-        while received := client.recv(65536):
-            answer += received
-    if not answer.startswith((b"HTTP/1.0 200", b"HTTP/1.1 200")):
-        raise OSError(f"no answer: {answer[:80]!r}")
-    return answer.partition(b"\r\n\r\n")[2].decode()
-
-
-@contextlib.contextmanager
-def listening(port: int, host: str = "127.0.0.1") -> Iterator[socket.socket]:
-    """Hold a port, as another program would."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((host, port))
-        holder.listen()
-        yield holder
-
-
-def turns(pid: int) -> int:
-    """Count how often a process has waited for something: an idle one wakes to look at its socket."""
-    status = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-    return int(status["voluntary_ctxt_switches"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from upstream.wire import Fielded
+from support.upstream.wire import Fielded
 
 
 @dataclass

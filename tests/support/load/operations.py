@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tests.load import unusual
-from tests.load.exchanges import long_exchanges
-from tests.load.stage import Stage, all_replaced, same
+from support.load import unusual
+from support.load.exchanges import long_exchanges
+from support.load.stage import Stage, all_replaced, same
 
 
 def new_code(stage: Stage) -> None:

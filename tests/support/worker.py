@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from functional.support import DEADLINE, until
 from mooring import private
 from support.places import SOURCES
+from support.waiting import DEADLINE, until
 
-HERE = Path(__file__).parent
+APPS = Path(__file__).parent / "apps"
+"""The applications that a worker of these tests may serve."""
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -130,7 +131,7 @@ class Worker:
         """Start the process; wait until it is ready unless told not to."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("MOORING_")}
         environ |= {f"MOORING_{name.upper()}": str(value) for name, value in self.settings.items()}
-        environ |= {"PYTHONPATH": f"{SOURCES}:{HERE}", "PYTHONWARNINGS": "error"}
+        environ |= {"PYTHONPATH": f"{SOURCES}:{APPS}", "PYTHONWARNINGS": "error"}
         environ |= popen.pop("env", {})
         options: dict[str, Any] = {"stdin": self.listener, "stdout": subprocess.DEVNULL, **popen}
         with self.log.open("ab") as log:
