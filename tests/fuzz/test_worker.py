@@ -9,15 +9,18 @@ import io
 import ipaddress
 import struct
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mooring.http.chunked import ChunkedDecoder
+from mooring.http.errors import RequestError
+from mooring.http.forwarded import believed
+from mooring.http.proxy_protocol import MAX_LENGTH, SIGNATURE, START_SIZE, parse_client, parse_start
+from mooring.http.request import Request
+from mooring.http.request_head import PartialHead, head_size
+from mooring.http.websocket_frames import Frames
 from mooring.settings import load
-from mooring.worker.chunked import ChunkedDecoder
-from mooring.worker.forwarded import believed
-from mooring.worker.frames import Frames
-from mooring.worker.grammar import RefusedError
-from mooring.worker.proxy_protocol import MAX_LENGTH, SIGNATURE, read_header
 from support import fuzzing
 from support.fuzzing import PARSER, PLACES, bounded, pieces, spoilt
 
@@ -37,7 +40,7 @@ def test_the_header_of_the_proxy_protocol(data: bytes) -> None:
     stream = io.BytesIO(data)
 
     def read(size: int) -> bytes:
-        assert 0 < size <= MAX_LENGTH
+        assert 0 <= size <= MAX_LENGTH
         received = stream.read(size)
         if len(received) < size:
             raise EOFError
@@ -45,8 +48,9 @@ def test_the_header_of_the_proxy_protocol(data: bytes) -> None:
 
     with bounded():
         try:
-            client = read_header(read)
-        except RefusedError as refused:
+            start = parse_start(read(START_SIZE))
+            client = parse_client(start, read(start.size))
+        except RequestError as refused:
             assert refused.status == 400
             return
         except EOFError:  # the connection has ended
@@ -98,6 +102,56 @@ def test_forwarded_fields(addresses: str, scheme: str, config: object) -> None:
     assert used in (None, "http", "https")
 
 
+HEADS = st.sampled_from(
+    [
+        b"GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /next",
+        b"\r\nPOST /x?y HTTP/1.0\r\nContent-Length: 1\r\n\r\nz",
+        b"\r\n\r\n",
+        b"GET /" + b"x" * 9000,
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 70_000 + b"\r\n\r\n",
+    ]
+)
+
+
+@settings(PARSER)
+@given(spoilt(HEADS), PLACES)
+def test_a_head_in_pieces(data: bytes, places: list[int]) -> None:
+    """It ends where it would in one piece, or is refused at the latest where it would be."""
+
+    def collected(parts: list[bytes]) -> tuple[bytes, bytes] | int | None:
+        head = PartialHead(CONFIGS[0])
+        try:
+            for number, part in enumerate(parts):
+                if head.feed(part):
+                    arrived, size = head.taken()
+                    return arrived[:size], arrived[size:] + b"".join(parts[number + 1 :])
+        except RequestError as refused:
+            assert refused.status in (400, 414, 431)
+            return refused.status
+        return None
+
+    with bounded():
+        whole = collected([data])
+        found = collected(pieces(data, places))
+        if found == whole or (isinstance(found, int) and isinstance(whole, int)):
+            return  # which of two faults is met first depends on the cuts
+        assert isinstance(found, int)
+        assert isinstance(whole, tuple)
+        with pytest.raises(RequestError):  # it was refused before its end
+            Request(whole[0], CONFIGS[0])
+
+
+@settings(PARSER)
+@given(spoilt(HEADS))
+def test_a_head_in_one_piece(data: bytes) -> None:
+    try:
+        size = head_size(data, CONFIGS[0])
+    except RequestError as refused:
+        assert refused.status in (414, 431)
+        return
+    assert size == 0 or data.index(b"\r\n\r\n") + 4 == size
+
+
 BODIES = st.sampled_from(
     [
         b"5\r\nhello\r\n0\r\n\r\n",
@@ -123,7 +177,7 @@ def test_a_chunked_body(data: bytes, places: list[int], most: int) -> None:
                 else:
                     content += decoder.decode(part)
                     rest = decoder.rest
-        except RefusedError as refused:
+        except RequestError as refused:
             assert refused.status in (400, 413, 431)
             return ()  # which of two faults is met first depends on the cuts
         assert not most or len(content) <= most

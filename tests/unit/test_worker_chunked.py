@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring.worker.chunked import ChunkedDecoder
-from mooring.worker.grammar import RefusedError
+from mooring.http.chunked import ChunkedDecoder
+from mooring.http.errors import RequestError
 
 NUMBERS = st.lists(st.integers(1, 40), max_size=30)
 
@@ -56,7 +56,7 @@ def test_garbage_is_refused_or_waited_for_and_reading_it_in_pieces_changes_nothi
             for piece in pieces:
                 if not decoder.done:
                     content += decoder.decode(piece)
-        except RefusedError as error:
+        except RequestError as error:
             outcomes.append(error.status)
         else:
             outcomes.append((decoder.done, content))
@@ -66,6 +66,6 @@ def test_garbage_is_refused_or_waited_for_and_reading_it_in_pieces_changes_nothi
 def test_a_body_over_the_limit_is_refused_by_its_announced_size() -> None:
     decoder = ChunkedDecoder(max_body=10)
     assert decoder.decode(b"a\r\n0123456789\r\n") == b"0123456789"
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(RequestError) as caught:
         decoder.decode(b"1\r\n")
     assert caught.value.status == 413

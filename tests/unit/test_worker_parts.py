@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from mooring import settings
-from mooring.worker import headers, request
+from mooring.http import request, response_head
+from mooring.http.environ import bare_address
+from mooring.http.errors import HeadersError, RequestError
+from mooring.http.response_head import Head, checked_head
 from mooring.worker.balance import PATIENCE, SLACK, Balance
 from mooring.worker.body import spools
 from mooring.worker.deadlines import Pace
-from mooring.worker.environ import bare_address
-from mooring.worker.grammar import RefusedError
-from mooring.worker.headers import Head, HeadersError, checked_head
+from multicloud.core import fields
 
 SETTINGS = settings.load({"MOORING_INSTANCE": "a", "MOORING_RUN_DIR": "/r", "MOORING_APP": "a:b"})
 
@@ -109,7 +110,7 @@ def test_what_is_remembered_is_bounded() -> None:
 
 def test_a_refused_head_is_not_remembered() -> None:
     for _ in range(2):
-        with pytest.raises(RefusedError):
+        with pytest.raises(RequestError):
             request.parse(b"GET / HTTP/1.1\r\n\r\n", SETTINGS)
 
 
@@ -193,8 +194,8 @@ def test_the_heads_that_are_remembered_are_bounded() -> None:
     for number in range(1000):
         checked_head("200 OK", [("ETag", str(number))])
         checked_head("200 OK", [("Set-Cookie", "x" * (1000 + number * 10))])
-    assert 0 < len(headers._HEADS) <= 256
-    assert sum(len(head.lines) for head in headers._HEADS.values()) <= 256 * 2048
+    assert 0 < len(response_head._HEADS) <= 256
+    assert sum(len(head.lines) for head in response_head._HEADS.values()) <= 256 * 2048
 
 
 @pytest.mark.parametrize(
@@ -224,3 +225,8 @@ def test_who_gets_chunked_bodies_spooled(
 ) -> None:
     application = type("Application", (), {"wsgi_input_terminated": says_it_reads})
     assert spools(application, replace(SETTINGS, framework=framework, chunked_bodies=given)) is spooled
+
+
+def test_both_packages_know_the_same_hop_by_hop_fields() -> None:
+    """They share no code. Connection and Upgrade end at the worker too, but mean something to it first."""
+    assert response_head.HOP_BY_HOP | {"connection", "upgrade"} == fields.HOP_BY_HOP

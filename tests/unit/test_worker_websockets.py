@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mooring.http.websocket_frames import Frames
 from mooring.worker.deadlines import Deadlines
-from mooring.worker.frames import Frames
 from mooring.worker.transport import Transport
 from support.certificates import Authority
 

@@ -12,11 +12,11 @@ import io
 import tempfile
 from typing import Any
 
+from mooring.http.body import body_decoder
+from mooring.http.errors import RequestError
+from mooring.http.request import Request
 from mooring.settings import Settings
-from mooring.worker.chunked import ChunkedDecoder
 from mooring.worker.deadlines import Pace
-from mooring.worker.grammar import RefusedError
-from mooring.worker.request import CHUNKED, Request
 from mooring.worker.transport import CHUNK, ExpiredError, GoneError, Transport
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -63,35 +63,30 @@ class Body(io.RawIOBase):
     """The body of one request. ``rest`` holds the bytes that arrived behind it, once it is ``finished``."""
 
     def __init__(self, request: Request, arrived: bytes, transport: Transport, settings: Settings) -> None:
-        """Take what arrived with the head. Raises RefusedError when its coding is broken."""
+        """Take what arrived with the head. Raises RequestError when its coding is broken."""
         super().__init__()
         self._transport = transport
         self._settings = settings
         self._pace: Pace | None = None
-        self._decoder: ChunkedDecoder | None = None
-        self._left = 0
+        self._decoder = body_decoder(request.length, settings.max_body)
         self._ready = b""
         self._error: BodyError | None = None
         self._spooled: Any = None
         self.rest = b""
         self.must_continue = request.expects_continue
-        if request.length == CHUNKED:
-            self._decoder = ChunkedDecoder(settings.max_body)
-        else:
-            self._left = request.length
         self._take(arrived)
 
     @property
     def finished(self) -> bool:
         """Whether all of the body has arrived."""
-        return self._decoder.done if self._decoder else not self._left
+        return self._decoder.done
 
     @property
     def skippable(self) -> bool:
         """Whether what has not been read is known to be little enough to be read away."""
         if self._error is not None or (self.must_continue and not self.finished):
             return False  # broken, or held back by a client that was never told to send it
-        return self.finished or (not self._decoder and self._left <= SKIP)
+        return self.finished or (self._decoder.missing is not None and self._decoder.missing <= SKIP)
 
     def stream(self) -> Any:
         """Return the file-like object for ``wsgi.input``."""
@@ -192,7 +187,7 @@ class Body(io.RawIOBase):
                 self._take(received)
             else:
                 self._error = BodyError(400, "the client closed within the body")
-        except RefusedError as error:
+        except RequestError as error:
             self._error = BodyError(error.status, error.reason)
         except ExpiredError:
             self._error = BodyError(408, "the body came too slowly (MOORING_BODY_TIMEOUT, MOORING_MIN_RATE)")
@@ -204,13 +199,5 @@ class Body(io.RawIOBase):
     def _take(self, received: bytes) -> None:
         if received:
             self.must_continue = False  # RFC 9110 10.1.1: no 100 once part of the body has come
-        if self._decoder:
-            self._ready += self._decoder.decode(received)
-            self.rest = self._decoder.rest
-        elif len(received) <= self._left:
-            self._ready += received
-            self._left -= len(received)
-        else:
-            self._ready += received[: self._left]
-            self.rest = received[self._left :]
-            self._left = 0
+        self._ready += self._decoder.decode(received)
+        self.rest = self._decoder.rest

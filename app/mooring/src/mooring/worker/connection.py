@@ -16,14 +16,15 @@ from typing import Any
 import eventlet
 from greenlet import GreenletExit, getcurrent
 
-from mooring.worker import failures, forks, log, presence, proxy_protocol
+from mooring.http import proxy_protocol
+from mooring.http.environ import believe, connection_environ, request_environ
+from mooring.http.errors import RequestError
+from mooring.http.own_responses import FAILED, PLAIN_TEXT, REASONS, refusal_response, respond_for_server
+from mooring.http.request import CHUNKED, Request, parse
+from mooring.http.request_head import PartialHead, head_size
+from mooring.worker import failures, forks, log, presence
 from mooring.worker.body import Body, BodyError
 from mooring.worker.deadlines import Pace
-from mooring.worker.environ import believe, connection_environ, request_environ
-from mooring.worker.grammar import RefusedError
-from mooring.worker.heads import END_OF_HEAD, check_size, whole_head
-from mooring.worker.own_answers import FAILED, PLAIN_TEXT, REASONS, answer_for_server, refusal_answer
-from mooring.worker.request import CHUNKED, Request, parse
 from mooring.worker.response import Response
 from mooring.worker.server import Server
 from mooring.worker.transport import ExpiredError, GoneError, Transport
@@ -86,7 +87,7 @@ class Connection:
         except ExpiredError:
             counters.timeouts += 1
             self._reset = True
-        except RefusedError as error:
+        except RequestError as error:
             counters.refused += 1
             log.event("refused", reason=error.reason, peer=self._peer())
         except GreenletExit:
@@ -130,7 +131,9 @@ class Connection:
 
     def _read_proxy_header(self, deadline: float) -> tuple[str, int] | None:
         """Return the client's address as the proxy says, None if the proxy speaks for itself."""
-        return proxy_protocol.read_header(lambda size: self.transport.recv_exactly(size, deadline))
+        receive = self.transport.recv_exactly
+        start = proxy_protocol.parse_start(receive(proxy_protocol.START_SIZE, deadline))
+        return proxy_protocol.parse_client(start, receive(start.size, deadline))
 
     # One request
 
@@ -143,7 +146,7 @@ class Connection:
                 return False
             request = self._request = parse(head, self._settings)
             stream = self._take_body(request)
-        except (RefusedError, BodyError) as error:
+        except (RequestError, BodyError) as error:
             self._refuse(error.status, error.reason, head)
             return False
         self._server.count_request()
@@ -152,7 +155,7 @@ class Connection:
             self._settings,
             is_11=request.is_11,
             to_head=request.method == "HEAD",
-            settle=self._settle,
+            may_keep=self._may_keep,
         )
         environ = request_environ(self._environ, request, stream)
         environ[presence.KEY] = presence.ClientGone(self.transport, response, is_11=request.is_11)
@@ -177,7 +180,7 @@ class Connection:
         return self._go_on(response) if complete and not response.torn else False
 
     def _take_body(self, request: Request) -> Any:
-        """Return the request's body as ``wsgi.input``. Raises RefusedError, or BodyError when it is spooled."""
+        """Return the request's body as ``wsgi.input``. Raises RequestError, or BodyError when it is spooled."""
         if not request.length:
             self._body = None
             return io.BytesIO()
@@ -191,7 +194,7 @@ class Connection:
 
     def _call(self, environ: dict[str, Any], response: Response) -> bool:
         """Have the application answer; return whether the response is complete."""
-        application = self._server.application if environ["PATH_INFO"] != "*" else answer_for_server
+        application = self._server.application if environ["PATH_INFO"] != "*" else respond_for_server
         try:
             result = application(environ, response.start_response)
             if forks.in_child:
@@ -286,7 +289,7 @@ class Connection:
             self._linger()  # else the client sends nothing more: a plain close resets nothing
         return False
 
-    def _settle(self) -> bool:
+    def _may_keep(self) -> bool:
         """As the head of the response leaves: tell whether the connection stays; from now on, no 100 (Continue)."""
         request, body = self._request, self._body
         assert request is not None  # noqa: S101 - it is being answered
@@ -307,17 +310,27 @@ class Connection:
             data = self._first_bytes()
             if not data:
                 return b""
-        end = data.find(END_OF_HEAD) + 4
-        if end == 3 or data.startswith(b"\r\n"):
-            deadline = self._started + self._settings.header_timeout
-            data, end = whole_head(self.transport, data, deadline, self._settings)
-        elif end > self._settings.max_request_line:
-            check_size(data, end, self._settings)
-        if end == len(data):
+        size = head_size(data, self._settings)
+        if not size:
+            data, size = self._rest_of_head(data)
+        if size == len(data):
             self._arrived = b""
             return data
-        self._arrived = data[end:]
-        return data[:end]
+        self._arrived = data[size:]
+        return data[:size]
+
+    def _rest_of_head(self, data: bytes) -> tuple[bytes, int]:
+        """Read on until the head is complete; return what has arrived, and the size of the head. Raises RequestError."""
+        deadline = self._started + self._settings.header_timeout
+        head = PartialHead(self._settings)
+        while not head.feed(data):
+            try:
+                data = self.transport.recv_later(deadline)
+            except ExpiredError:
+                raise RequestError(408, "the head took too long (MOORING_HEADER_TIMEOUT)") from None
+            if not data:
+                raise RequestError(400, "the client closed within the head (RFC 9112 8)")
+        return head.taken()
 
     def _first_bytes(self) -> bytes:
         """Wait for a request to begin; return its first bytes, empty when none comes."""
@@ -347,7 +360,7 @@ class Connection:
         """Answer a request that the application does not get, tell the log, and end."""
         self._server.state.counters.refused += 1
         log.event("refused", status=status, reason=reason, peer=self._peer())
-        answer = refusal_answer(status, reason, to_head=head.startswith(b"HEAD "))
+        answer = refusal_response(status, reason, to_head=head.startswith(b"HEAD "))
         self.transport.send(answer, Pace(self._settings.write_timeout, self._settings.min_rate))
         self._linger()
 

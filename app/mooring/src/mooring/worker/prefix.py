@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from mooring.http.own_responses import PLAIN_TEXT
 from mooring.worker.application import WsgiApplication
-from mooring.worker.own_answers import PLAIN_TEXT
 
 
 def below(prefix: str, application: WsgiApplication) -> WsgiApplication:

@@ -12,11 +12,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
+from mooring.http.framing import LAST_CHUNK, ResponseFraming
 from mooring.settings import Settings
 from mooring.worker import failures, log
 from mooring.worker.deadlines import Pace
 from mooring.worker.file_bodies import SMALL, FileWrapper, plain_file
-from mooring.worker.headers import Head, checked_head, date_line
 from mooring.worker.transport import GoneError, Transport
 from mooring.worker.turns import EnoughError, ask_briefly, take_turn
 
@@ -29,40 +29,18 @@ PART = 4096
 DROPPED_MOST = 16 << 20
 """Bytes that write() drops before it ends the application: it goes on for nobody."""
 
-LAST_CHUNK = b"0\r\n\r\n"
-BODILESS = (204, 304)
-"""Statuses without a body (RFC 9110 15.3.5, 15.4.5); 1xx is refused."""
+_logged: set[str] = set()
+"""Hop-by-hop fields that the log has told of."""
 
 
-class Response:
+class Response(ResponseFraming):
     """What is sent for one request.
 
-    ``settle`` is called when the head leaves, and tells whether the connection stays, which ``keep`` then holds.
-    ``by_close``: nothing but the connection's end marks the end of the body. ``cut``: bytes beyond the declared
-    length, which were not sent. ``over``: nothing more may be written. ``torn``: a send has been left before its end, so
-    nothing that follows can be told from the body.
+    ``may_keep`` is called when the head leaves, and tells whether the connection could stay. ``over``: nothing more may be
+    written. ``torn``: a send has been left before its end, so nothing that follows can be told from the body.
     """
 
-    __slots__ = (
-        "_chunked",
-        "_dropped",
-        "_head",
-        "_is_11",
-        "_length",
-        "_pace",
-        "_settings",
-        "_settle",
-        "_to_head",
-        "_transport",
-        "bodiless",
-        "by_close",
-        "cut",
-        "head_sent",
-        "keep",
-        "over",
-        "sent",
-        "torn",
-    )
+    __slots__ = ("_dropped", "_may_keep", "_pace", "_settings", "_transport", "over", "torn")
 
     def __init__(
         self,
@@ -71,31 +49,16 @@ class Response:
         *,
         is_11: bool,
         to_head: bool,
-        settle: Callable[[], bool],
+        may_keep: Callable[[], bool],
     ) -> None:
+        super().__init__(is_11=is_11, to_head=to_head)
         self._transport = transport
         self._settings = settings
-        self._is_11 = is_11
-        self._to_head = to_head
-        self._settle = settle
+        self._may_keep = may_keep
         self._pace: Pace | None = None
-        self._head: Head | None = None
-        self._length: int | None = None
-        self._chunked = False
         self._dropped = 0
-        self.bodiless = to_head
-        self.by_close = False
-        self.head_sent = False
-        self.keep = False
-        self.cut = 0
-        self.sent = 0
         self.over = False
         self.torn = False
-
-    @property
-    def status(self) -> int:
-        """The status that was or will be sent; 0 before start_response."""
-        return self._head.status if self._head else 0
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: Any = None
@@ -110,7 +73,8 @@ class Response:
                 exc_info = None  # no circle through the traceback
         elif self._head is not None:
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
-        self._head = checked_head(status, headers)
+        if dropped := self.take_head(status, headers).dropped:
+            _log_dropped(dropped)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -132,23 +96,13 @@ class Response:
     def _write(self, data: bytes) -> None:
         lead = b"" if self.head_sent else self._start(None)
         given = len(data)
-        if self.bodiless:
-            data = b""
-        elif self._length is not None and self.sent + given > self._length:
-            data = data[: self._length - self.sent]
-            self.cut += given - len(data)
-        self.sent += len(data)
+        data = self.fit(data)
         if self._chunked:
             self._send(b"%b%x\r\n%b\r\n" % (lead, len(data), data))
         else:
             self._send_joined(lead, data)
         if len(data) < given:
             self._dropped += given
-
-    @property
-    def _is_over(self) -> bool:
-        """Whether the client has all that it will get."""
-        return self.bodiless if self._length is None else self.bodiless or self.sent >= self._length
 
     def send_all(self, result: Iterable[bytes]) -> None:
         """Send what the application returned, to its end, or until the response is over."""
@@ -171,25 +125,19 @@ class Response:
         if self.cut or self.sent != self._length:
             self._check_length()
 
-    @property
-    def _needs_no_part(self) -> bool:
-        """Whether the head says already that no part of the body will be sent."""
-        head = self._head
-        return head is not None and (self._to_head or head.status in BODILESS or head.length == 0)
-
     def _send_parts(self, parts: Iterator[bytes]) -> None:
         """Send part by part. The first may still change the head of a response without a body, if it comes soon."""
-        if not self.head_sent and self._needs_no_part:
+        if not self.head_sent and self.needs_no_part:
             self.write(ask_briefly(parts))
             return
-        if not self.head_sent or not self._is_over:
+        if not self.head_sent or not self.is_complete:
             ends = 0.0
             for part in parts:
                 self.write(part)
                 if self.head_sent:
-                    if self._is_over:
+                    if self.is_complete:
                         break
-                elif self._needs_no_part:  # a generator has called start_response just now
+                elif self.needs_no_part:  # a generator has called start_response just now
                     self.write(ask_briefly(parts))
                     return
                 ends = take_turn(ends)
@@ -273,35 +221,7 @@ class Response:
             log.event("body_short", declared=self._length, sent=self.sent)
 
     def _start(self, known: int | None) -> bytes:
-        """Return the bytes of the head, settling how the body is framed; ``known``: its length, if it is."""
-        head = self._head
-        if head is None:
-            raise AssertionError("the application sent a body before it called start_response (PEP 3333)")
-        length = known if head.length is None else head.length
-        if head.status in BODILESS:
-            self.bodiless = True
-            # RFC 9110 8.6: none with 204; with 304 that of the response it stands for, which we do not know
-            length = None if head.status == 204 else head.length
-        elif self._to_head and not length:
-            length = None  # what a GET would have brought is not known: better no length than a wrong one
-        text = head.lines
-        if length is not None:
-            text += b"Content-Length: %d\r\n" % length
-        elif not self.bodiless and self._is_11:
-            self._chunked = True
-            text += b"Transfer-Encoding: chunked\r\n"
-        if not head.has_date:
-            text += date_line()
-        self._length = length
-        self.head_sent = True
-        self.by_close = length is None and not self._chunked and not self.bodiless
-        self.keep = self._settle() and not (self.by_close or head.closes)
-        if head.upgrades:
-            text += b"Connection: Upgrade\r\n\r\n" if self.keep else b"Connection: close, Upgrade\r\n\r\n"
-            return text
-        if not self.keep:
-            return text + b"Connection: close\r\n\r\n"
-        return text + (b"\r\n" if self._is_11 else b"Connection: keep-alive\r\n\r\n")
+        return self.start(known, may_keep=self._may_keep())
 
     def _send(self, data: bytes) -> None:
         if self.torn:
@@ -315,3 +235,13 @@ class Response:
         if self._pace is None:
             self._pace = Pace(self._settings.write_timeout, self._settings.min_rate)
         return self._pace
+
+
+def _log_dropped(names: tuple[str, ...]) -> None:
+    """Tell the log of hop-by-hop fields of the application's that were not sent, once for each."""
+    for name in names:
+        if name.lower() not in _logged:
+            _logged.add(name.lower())
+            log.event(
+                "field_dropped", field=name, problem="a hop-by-hop field is the server's alone (PEP 3333)"
+            )

@@ -11,10 +11,11 @@ import random
 from abc import ABC, abstractmethod
 from typing import Any
 
-from mooring.worker import log
+from mooring.http.environ import server_environ
+from mooring.worker import engine, log
 from mooring.worker.application import WsgiApplication
 from mooring.worker.body import spools
-from mooring.worker.environ import server_environ
+from mooring.worker.file_bodies import FileWrapper
 from mooring.worker.prefix import below
 from mooring.worker.state import DRAINING, State
 
@@ -31,7 +32,7 @@ class Server(ABC):
         self.settings = state.settings
         self.application = below(self.settings.url_prefix, application)
         self.spools_chunked_bodies = spools(application, self.settings)
-        self.environ = server_environ(listener)
+        self.environ = server_environ(listener.getsockname(), engine.raw_socket.gethostname(), FileWrapper)
         self.tls = tls
         self.draining = False
         self.context = contextvars.copy_context()

@@ -14,9 +14,9 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from mooring.http.errors import RequestError
 from mooring.worker import engine
 from mooring.worker.deadlines import NEVER, Deadlines, Pace
-from mooring.worker.grammar import RefusedError
 from mooring.worker.hub import running_loop
 
 CHUNK = 65536
@@ -75,7 +75,7 @@ class Transport:
         self._stretch = 0
 
     def start_tls(self, context: Any, deadline: float) -> None:
-        """Do the server's part of a TLS handshake. Raises RefusedError, with the reason, when it fails."""
+        """Do the server's part of a TLS handshake. Raises RequestError, with the reason, when it fails."""
         self.sock = context.wrap_socket(self.sock, server_side=True, do_handshake_on_connect=False)
         self.is_tls = True
         while True:
@@ -86,7 +86,7 @@ class Transport:
             except engine.raw_ssl.SSLWantWriteError:
                 self._wait_writable(deadline)
             except engine.raw_ssl.SSLError as error:
-                raise RefusedError(400, f"the TLS handshake failed: {error.reason or error}") from error
+                raise RequestError(400, f"the TLS handshake failed: {error.reason or error}") from error
             except OSError as error:
                 raise GoneError(str(error)) from error
             else:

@@ -21,10 +21,10 @@ from eventlet.hubs import trampoline
 from eventlet.semaphore import Semaphore
 from greenlet import getcurrent
 
+from mooring.http.websocket_frames import CLOSE, PONG, Frames
 from mooring.settings import Settings
 from mooring.worker import engine
 from mooring.worker.deadlines import Pace
-from mooring.worker.frames import CLOSE, PONG, Frames
 from mooring.worker.transport import READ_LATER, WRITE_LATER, Transport
 
 GOING_AWAY = b"\x88\x02\x03\xe9"

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import re
 
+from mooring.http.errors import RequestError
+
 TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2
 VALUE = rb"[\t\x20-\x7e\x80-\xff]*"  # RFC 9110 5.5: VCHAR, obs-text, SP, HTAB
 FIELD_LINE = TOKEN + rb":" + VALUE + rb"\r\n"
@@ -55,33 +57,24 @@ _METHOD = re.compile(TOKEN)
 _FIELD_LINE = re.compile(FIELD_LINE + rb"\Z")
 
 
-class RefusedError(Exception):
-    """A request that the application does not get to see: the status that it is answered with, and why."""
-
-    def __init__(self, status: int, reason: str) -> None:
-        super().__init__(reason)
-        self.status = status
-        self.reason = reason
-
-
-def refusal(head: bytes) -> RefusedError:
+def explained(head: bytes) -> RequestError:
     """Return why this head, which HEAD does not match, is refused."""
     if SPOILT.search(head):
-        return RefusedError(
+        return RequestError(
             400, "a control byte, a bare CR or a bare LF in the head (RFC 9112 2.2, RFC 9110 5.5)"
         )
     request_line, _, fields = head.partition(b"\r\n")
     line = _REQUEST_LINE.match(request_line)
     if line is None:
-        return RefusedError(
+        return RequestError(
             400, f"the request line is not 'method target HTTP/x.y': {_why_line(request_line)}"
         )
     if line.group(1) != b"1" or line.group(2) not in b"01":
-        return RefusedError(505, "the version is neither HTTP/1.1 nor HTTP/1.0 (RFC 9110 15.6.6)")
+        return RequestError(505, "the version is neither HTTP/1.1 nor HTTP/1.0 (RFC 9110 15.6.6)")
     for field in fields.removesuffix(b"\r\n").splitlines(keepends=True):
         if not _FIELD_LINE.match(field):
-            return RefusedError(400, _why_field(field))
-    return RefusedError(400, "the head is malformed")
+            return RequestError(400, _why_field(field))
+    return RequestError(400, "the head is malformed")
 
 
 def _why_line(line: bytes) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mooring.worker.headers import date_line
+from mooring.http.response_head import date_line
 
 REASONS = {
     400: "Bad Request",
@@ -22,7 +22,7 @@ PLAIN_TEXT = ("Content-Type", "text/plain; charset=utf-8")
 FAILED = b"The application failed; its log says why.\n"
 
 
-def refusal_answer(status: int, reason: str, *, to_head: bool) -> bytes:
+def refusal_response(status: int, reason: str, *, to_head: bool) -> bytes:
     """Return a whole response, after which the connection closes; its body is the reason."""
     body = reason.encode("ascii", "replace") + b"\n"
     fields = (
@@ -33,7 +33,7 @@ def refusal_answer(status: int, reason: str, *, to_head: bool) -> bytes:
     return head if to_head else head + body
 
 
-def answer_for_server(_: dict[str, Any], start_response: Any) -> list[bytes]:
+def respond_for_server(_: dict[str, Any], start_response: Any) -> list[bytes]:
     """Answer OPTIONS *, which asks the server and not the application (RFC 9110 9.3.7)."""
     start_response("204 No Content", [])
     return []

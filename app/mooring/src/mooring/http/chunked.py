@@ -7,8 +7,10 @@ wait for its reader; with both needed for pipelining and for bounded memory, thi
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
-from mooring.worker.grammar import QUOTED, SPOILT, TOKEN, TRAILERS, RefusedError
+from mooring.http.errors import RequestError
+from mooring.http.grammar import QUOTED, SPOILT, TOKEN, TRAILERS
 
 MAX_LINE = 256
 """Longest chunk-size line with its extensions and its end, in bytes."""
@@ -30,8 +32,10 @@ class ChunkedDecoder:
     """Takes the bytes of a body as they come, gives its content.
 
     ``done`` is true after the last chunk and its trailers (which are checked and dropped, RFC 9110 6.5.1); ``rest``
-    holds the bytes that were fed and belong to what follows.
+    holds the bytes that were fed and belong to what follows. ``missing``: how many bytes are to come is not known.
     """
+
+    missing: ClassVar[None] = None
 
     __slots__ = ("_extensions", "_left", "_max_body", "_pending", "_state", "_total", "done", "rest")
 
@@ -46,7 +50,7 @@ class ChunkedDecoder:
         self.rest = b""
 
     def decode(self, data: bytes) -> bytes:
-        """Return the content that these bytes complete. Raises RefusedError when the coding is broken."""
+        """Return the content that these bytes complete. Raises RequestError when the coding is broken."""
         data = self._pending + data if self._pending else data
         content = []
         position = 0
@@ -63,7 +67,7 @@ class ChunkedDecoder:
                 end = data.find(b"\n", position, position + MAX_LINE) + 1
                 if not end:
                     if len(data) - position >= MAX_LINE:
-                        raise RefusedError(400, f"a chunk-size line has more than {MAX_LINE} bytes")
+                        raise RequestError(400, f"a chunk-size line has more than {MAX_LINE} bytes")
                     break
                 self._start_chunk(data[position:end])
                 position = end
@@ -71,7 +75,7 @@ class ChunkedDecoder:
                 terminator = data[position : position + 2]
                 if terminator != b"\r\n":
                     if not b"\r\n".startswith(terminator):
-                        raise RefusedError(400, "a chunk is not followed by CRLF (RFC 9112 7.1)")
+                        raise RequestError(400, "a chunk is not followed by CRLF (RFC 9112 7.1)")
                     break
                 position += 2
                 self._state = _SIZE
@@ -90,16 +94,16 @@ class ChunkedDecoder:
     def _start_chunk(self, line: bytes) -> None:
         matched = _SIZE_LINE.fullmatch(line)
         if matched is None:
-            raise RefusedError(400, "a chunk-size line is malformed (RFC 9112 7.1)")
+            raise RequestError(400, "a chunk-size line is malformed (RFC 9112 7.1)")
         self._extensions += len(matched.group(2))
         if self._extensions > MAX_EXTENSIONS:
-            raise RefusedError(
+            raise RequestError(
                 400, f"chunk extensions have more than {MAX_EXTENSIONS} bytes (RFC 9112 7.1.1)"
             )
         self._left = int(matched.group(1), 16)
         self._total += self._left
         if self._max_body and self._total > self._max_body:
-            raise RefusedError(413, f"the body has more than {self._max_body} bytes")
+            raise RequestError(413, f"the body has more than {self._max_body} bytes")
         self._state = _DATA if self._left else _TRAILERS
 
     @staticmethod
@@ -109,11 +113,11 @@ class ChunkedDecoder:
             return position + 2
         end = data.find(b"\r\n\r\n", position) + 4
         if (len(data) if end == 3 else end) - position > MAX_TRAILERS:
-            raise RefusedError(431, f"the trailers have more than {MAX_TRAILERS} bytes")
+            raise RequestError(431, f"the trailers have more than {MAX_TRAILERS} bytes")
         if end == 3:
             if SPOILT.search(data, position):
-                raise RefusedError(400, "a trailer is malformed (RFC 9112 7.1.2)")
+                raise RequestError(400, "a trailer is malformed (RFC 9112 7.1.2)")
             return 0
         if not TRAILERS.fullmatch(data, position, end):
-            raise RefusedError(400, "a trailer is malformed (RFC 9112 7.1.2)")
+            raise RequestError(400, "a trailer is malformed (RFC 9112 7.1.2)")
         return end

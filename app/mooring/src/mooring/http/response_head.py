@@ -3,7 +3,7 @@
 Refused (HeadersError, so that the application's own code shows in the traceback): what could make one response two
 (control characters), and lengths that contradict.
 
-Fields that belong to the server alone (hop-by-hop, PEP 3333) are dropped, as gunicorn drops them, and the log tells once.
+Fields that belong to the server alone (hop-by-hop, PEP 3333) are dropped, as gunicorn drops them.
 ``Connection: close`` ends the connection after the response. ``Upgrade`` stays where a client has to see it: in a 426, or
 for websocket. Of several Date or Server fields the first counts.
 """
@@ -14,7 +14,7 @@ import re
 import time
 from typing import Any
 
-from mooring.worker import log
+from mooring.http.errors import HeadersError
 
 HOP_BY_HOP = frozenset(
     # RFC 9110 7.6.1 and RFC 2616 13.5.1; PEP 3333: "applications are forbidden to use" them
@@ -48,22 +48,20 @@ _KINDS = {
 MAX_CACHED = 1024
 
 
-class HeadersError(ValueError):
-    """What the application gave to start_response cannot be sent."""
-
-
 class Head:
     """Status and fields of a response as the application wants them.
 
     ``lines`` is the encoded status line and fields without Content-Length, ``length`` the body's length as the
-    application declared it, or None. ``closes``: it asks for the connection's end; ``upgrades``: it has an Upgrade field.
+    application declared it, or None. ``closes``: it asks for the connection's end; ``upgrades``: it has an Upgrade field;
+    ``dropped``: names of its hop-by-hop fields, which are not sent.
     """
 
-    __slots__ = ("closes", "has_date", "has_server", "length", "lines", "status", "upgrades")
+    __slots__ = ("closes", "dropped", "has_date", "has_server", "length", "lines", "status", "upgrades")
 
     def __init__(self, status: str, fields: list[tuple[str, str]]) -> None:
         self.status = _STATUSES.get(status) or _check_status(status)
         self.length: int | None = None
+        self.dropped: tuple[str, ...] = ()
         self.closes = self.has_date = self.has_server = self.upgrades = False
         text = f"HTTP/1.1 {status}{' ' if len(status) == 3 else ''}\r\n"  # RFC 9112 4: the space stays
         for name, value in fields:
@@ -72,11 +70,11 @@ class Head:
                 kind = _check_name(name)
             if type(value) is not str or not (value.isascii() and value.isprintable()):
                 _check_value(name, value)
-            if not kind or self._keeps(kind, value):
+            if not kind or self._keeps(name, kind, value):
                 text += f"{name}: {value}\r\n"
         self.lines = text.encode("latin-1")
 
-    def _keeps(self, kind: int, value: str) -> bool:
+    def _keeps(self, name: str, kind: int, value: str) -> bool:
         """Take note of a field that means something to the server; return whether it goes out as it is."""
         if kind == _CONTENT_LENGTH:
             self._declare(value.strip(" \t"))
@@ -91,6 +89,8 @@ class Head:
         elif kind == _SERVER and not self.has_server:
             self.has_server = True
             return True
+        elif kind == _DROPPED:
+            self.dropped += (name,)
         return False
 
     def _declare(self, value: str) -> None:
@@ -131,7 +131,6 @@ MAX_REMEMBERED_HEAD = 2048
 _HEADS: dict[tuple[Any, ...], Head] = {}
 _STATUSES: dict[str, int] = {}
 _NAMES: dict[str, int] = {}
-_told: set[str] = set()
 
 
 def _check_status(status: Any) -> int:
@@ -152,11 +151,7 @@ def _check_status(status: Any) -> int:
 def _check_name(name: Any) -> int:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise HeadersError(f"the field name {str(name)[:100]!r} is not a token (RFC 9110 5.1)")
-    lower = name.lower()
-    kind = _KINDS.get(lower, _PLAIN)
-    if kind == _DROPPED and lower not in _told:
-        _told.add(lower)
-        log.event("field_dropped", field=name, problem="a hop-by-hop field is the server's alone (PEP 3333)")
+    kind = _KINDS.get(name.lower(), _PLAIN)
     if len(_NAMES) < MAX_CACHED:
         _NAMES[name] = kind
     return kind

@@ -10,14 +10,14 @@ from __future__ import annotations
 import ipaddress
 import re
 
-from mooring.settings import Settings
+from mooring.http.limits import Trust
 
 _ELEMENT = re.compile(r'\s*([A-Za-z]+)=(?:"([^"\\]*)"|([^";,\s]*))\s*')
 
 
-def believed(fields: dict[str, str], peer: str, settings: Settings) -> tuple[str, str | None]:
+def believed(fields: dict[str, str], peer: str, trust: Trust) -> tuple[str, str | None]:
     """Return the client's address and the scheme it used (None: as the connection's), by a trusted peer's word."""
-    if settings.forwarded_field == "forwarded":
+    if trust.forwarded_field == "forwarded":
         hops = [_element(text) for text in fields.get("HTTP_FORWARDED", "").split(",")]
         addresses = [hop.get("for", "") for hop in hops]
         scheme = hops[-1].get("proto")
@@ -25,17 +25,17 @@ def believed(fields: dict[str, str], peer: str, settings: Settings) -> tuple[str
         addresses = fields.get("HTTP_X_FORWARDED_FOR", "").split(",")
         scheme = fields.get("HTTP_X_FORWARDED_PROTO", "").split(",")[-1].strip()
     scheme = scheme.lower() if scheme else None
-    return _client(addresses, peer, settings), scheme if scheme in ("http", "https") else None
+    return _client(addresses, peer, trust), scheme if scheme in ("http", "https") else None
 
 
-def _client(addresses: list[str], peer: str, settings: Settings) -> str:
+def _client(addresses: list[str], peer: str, trust: Trust) -> str:
     client = peer
     for text in reversed(addresses):
         address = _address(text.strip())
         if address is None:
             break
         client = address
-        if address not in settings.trusted_proxies:
+        if address not in trust.trusted_proxies:
             break
     return client
 

@@ -10,24 +10,23 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from mooring.settings import Settings
-from mooring.worker import engine
-from mooring.worker.file_bodies import FileWrapper
-from mooring.worker.forwarded import believed
-from mooring.worker.request import Request
+from mooring.http.forwarded import believed
+from mooring.http.limits import Trust
+from mooring.http.request import Request
 
 Environ = dict[str, Any]
 
 
-def server_environ(listener: Any) -> Environ:
-    """Return what is the same for every connection of the listener."""
+def server_environ(address: Any, host_name: str, file_wrapper: Any) -> Environ:
+    """Return what is the same for every connection of a listener.
+
+    ``address`` as getsockname(2) gives it; ``host_name`` stands for one that is every interface's.
+    """
     name, port = "localhost", "80"  # of a unix socket; neither may be empty (PEP 3333)
-    if listener.family in (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6):
-        name, number = listener.getsockname()[:2]
-        port = str(number)
-        name = bare_address(name)
+    if isinstance(address, tuple):
+        name, port = bare_address(address[0]), str(address[1])
         if name in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
-            name = engine.raw_socket.gethostname()
+            name = host_name
         elif ":" in name:
             name = f"[{name}]"  # RFC 3875 4.1.14
     return {
@@ -41,7 +40,7 @@ def server_environ(listener: Any) -> Environ:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
-        "wsgi.file_wrapper": FileWrapper,
+        "wsgi.file_wrapper": file_wrapper,
         "wsgi.input_terminated": True,
     }
 
@@ -79,10 +78,10 @@ def request_environ(connection: Environ, request: Request, stream: Any) -> Envir
     return environ
 
 
-def believe(environ: Environ, request: Request, settings: Settings) -> None:
+def believe(environ: Environ, request: Request, trust: Trust) -> None:
     """Take client address and scheme from the forwarding fields. Only for a peer that is trusted."""
     peer = environ["REMOTE_ADDR"]
-    environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, settings)
+    environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, trust)
     if environ["REMOTE_ADDR"] != peer:
         environ.pop("REMOTE_PORT", None)  # that was the proxy's
     if scheme:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import httptools
 
-from mooring.settings import Settings
-from mooring.worker.grammar import ABSOLUTE, CODINGS, HEAD, HOST, LENGTH, RefusedError, refusal
+from mooring.http.errors import RequestError
+from mooring.http.grammar import ABSOLUTE, CODINGS, HEAD, HOST, LENGTH, explained
+from mooring.http.limits import Limits
 
 MAX_CACHED = 1024
 MAX_CACHED_LENGTH = 100
@@ -63,13 +64,13 @@ class Request:
         "upgrades",
     )
 
-    def __init__(self, head: bytes, settings: Settings) -> None:
+    def __init__(self, head: bytes, limits: Limits) -> None:
         matched = HEAD.fullmatch(head)
         if matched is None:
-            raise refusal(head)
+            raise explained(head)
         method, target, minor = matched.groups()
-        if head.count(b"\n") - 2 > settings.max_header_fields:
-            raise RefusedError(431, f"more than {settings.max_header_fields} header fields")
+        if head.count(b"\n") - 2 > limits.max_header_fields:
+            raise RequestError(431, f"more than {limits.max_header_fields} header fields")
         self._raw: list[tuple[bytes, bytes]] = []
         self._parse(head[head.index(b"\r\n") :])
         self.method = method.decode("ascii")
@@ -81,7 +82,7 @@ class Request:
         self._set_target(target)
         self.length = 0
         if "CONTENT_LENGTH" in fields or "HTTP_TRANSFER_ENCODING" in fields:
-            self.length = self._framing(settings.max_body)
+            self.length = self._framing(limits.max_body)
         connection = fields.get("HTTP_CONNECTION")
         self.keep_alive = self.is_11 if connection is None else self._persists(connection)
         if method == b"CONNECT":  # a client could take what follows a success for a tunnel (RFC 9110 9.3.6)
@@ -104,7 +105,7 @@ class Request:
         except httptools.HttpParserUpgrade:
             pass  # the head ends here; an Upgrade that nobody takes up is ignored (RFC 9110 7.8)
         except httptools.HttpParserError as error:
-            raise RefusedError(400, str(error)) from error
+            raise RequestError(400, str(error)) from error
 
     def _collect(self) -> dict[str, str]:
         fields: dict[str, str] = {}
@@ -119,7 +120,7 @@ class Request:
                 text = text.rstrip(" \t")
             if key in fields:
                 if key in SINGLE:
-                    raise RefusedError(
+                    raise RequestError(
                         400, f"{name.decode('ascii')} stands more than once (RFC 9110 5.3, RFC 9112 6.3)"
                     )
                 fields[key] += ("; " if key == "HTTP_COOKIE" else ",") + text  # RFC 6265 5.4, RFC 9110 5.3
@@ -129,25 +130,25 @@ class Request:
 
     def _set_target(self, target: bytes) -> None:
         if b"#" in target:
-            raise RefusedError(400, "the target has a fragment (RFC 9112 3.2)")
+            raise RequestError(400, "the target has a fragment (RFC 9112 3.2)")
         self.target = target.decode("latin-1")
         if target[0] == 0x2F:  # origin-form, RFC 9112 3.2.1
             path, _, query = target.partition(b"?")
         elif self.method == "CONNECT":
-            raise RefusedError(501, "this is no proxy: CONNECT is not implemented (RFC 9110 9.3.6)")
+            raise RequestError(501, "this is no proxy: CONNECT is not implemented (RFC 9110 9.3.6)")
         elif target == b"*":
             if self.method != "OPTIONS":
-                raise RefusedError(400, "the target * goes with OPTIONS alone (RFC 9112 3.2.4)")
+                raise RequestError(400, "the target * goes with OPTIONS alone (RFC 9112 3.2.4)")
             path, query = b"*", b""
         else:
             absolute = ABSOLUTE.fullmatch(target)
             if absolute is None:
-                raise RefusedError(400, "the target is neither a path nor an http URL (RFC 9112 3.2)")
+                raise RequestError(400, "the target is neither a path nor an http URL (RFC 9112 3.2)")
             authority, path, query = absolute.groups(b"")
             path, query = path or b"/", query[1:]
             host = authority.decode("latin-1")
             if not HOST.fullmatch(host):
-                raise RefusedError(400, "the target's authority is not a host and port (RFC 9112 3.2.2)")
+                raise RequestError(400, "the target's authority is not a host and port (RFC 9112 3.2.2)")
             self.fields["HTTP_HOST"] = host  # the target wins over the field (RFC 9112 3.2.2)
         self.path = (_unquote(path) if b"%" in path else path).decode("latin-1")
         self.query = query.decode("latin-1")
@@ -157,23 +158,23 @@ class Request:
         coding = self.fields.get("HTTP_TRANSFER_ENCODING")
         if coding is not None:
             if "CONTENT_LENGTH" in self.fields:
-                raise RefusedError(400, "both Content-Length and Transfer-Encoding (RFC 9112 6.1)")
+                raise RequestError(400, "both Content-Length and Transfer-Encoding (RFC 9112 6.1)")
             if not self.is_11:
-                raise RefusedError(400, "Transfer-Encoding with HTTP/1.0 (RFC 9112 6.1)")
+                raise RequestError(400, "Transfer-Encoding with HTTP/1.0 (RFC 9112 6.1)")
             if coding.lower() != "chunked":
                 if CODINGS.fullmatch(coding):
-                    raise RefusedError(
+                    raise RequestError(
                         501, "a transfer coding other than chunked is not implemented (RFC 9112 6.1)"
                     )
-                raise RefusedError(
+                raise RequestError(
                     400, "chunked is not the last transfer coding, or not alone (RFC 9112 6.3)"
                 )
             return CHUNKED
         length = self.fields["CONTENT_LENGTH"]
         if not LENGTH.fullmatch(length):
-            raise RefusedError(400, "the Content-Length is not a number (RFC 9112 6.3)")
+            raise RequestError(400, "the Content-Length is not a number (RFC 9112 6.3)")
         if max_body and int(length) > max_body:
-            raise RefusedError(413, f"the body has more than {max_body} bytes")
+            raise RequestError(413, f"the body has more than {max_body} bytes")
         return int(length)
 
     def _persists(self, connection: str) -> bool:
@@ -186,7 +187,7 @@ class Request:
         if not self.is_11:
             return False
         if self.fields["HTTP_EXPECT"].lower() != "100-continue":
-            raise RefusedError(417, "the Expect field asks for something other than 100-continue")
+            raise RequestError(417, "the Expect field asks for something other than 100-continue")
         return self.length != 0
 
     def _upgrades(self) -> bool:
@@ -200,22 +201,22 @@ class Request:
     def _check_host(self, host: str | None) -> None:
         if host is None:
             if self.is_11:
-                raise RefusedError(400, "the Host field is missing (RFC 9112 3.2)")
+                raise RequestError(400, "the Host field is missing (RFC 9112 3.2)")
         elif not HOST.fullmatch(host):
-            raise RefusedError(400, "the Host field is not a host and port (RFC 9112 3.2)")
+            raise RequestError(400, "the Host field is not a host and port (RFC 9112 3.2)")
         elif len(_HOSTS) < MAX_CACHED and len(host) < MAX_CACHED_LENGTH:
             _HOSTS.add(host)
 
 
-def parse(head: bytes, settings: Settings) -> Request:
-    """Return the request that starts with this head. Raises RefusedError.
+def parse(head: bytes, limits: Limits) -> Request:
+    """Return the request that starts with this head. Raises RequestError.
 
     Clients that poll, and load balancers that check, send the same head again and again, so requests without a
     body are remembered for a while: they are not changed once they are made.
     """
     request = _REQUESTS.get(head)
     if request is None:
-        request = Request(head, settings)
+        request = Request(head, limits)
         if not request.length and len(head) <= MAX_REMEMBERED_HEAD:
             if len(_REQUESTS) >= MAX_REMEMBERED:
                 _REQUESTS.clear()
