@@ -7,7 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from mooring import private
+from mooring import status_socket
 from support.faults import assert_not_mixed, harmless, no_descriptors
 from support.load.stage import Stage
 
@@ -50,7 +50,7 @@ def _slow_clients(stage: Stage, count: int) -> Iterator[list[socket.socket]]:
 
 def _accept_errors(stage: Stage, name: str) -> int:
     path = stage.home / "run" / f"{name.replace(':', '-')}.sock"
-    return int(private.ask(path, private.STATS, 10)["accept_errors"])
+    return int(status_socket.ask(path, status_socket.STATS, 10)["accept_errors"])
 
 
 def _read_to_end(client: socket.socket) -> None:

@@ -8,7 +8,7 @@ from support.faults import assert_not_mixed, harmless, more_requests, ready, vic
 from support.load.stage import Stage
 
 
-def test_deleted_private_sockets_come_again(stage: Stage) -> None:
+def test_deleted_status_sockets_come_again(stage: Stage) -> None:
     before = stage.pids()
     with harmless(stage, "status sockets deleted"):
         for name in before:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.instance import APPLICATIONS, Instance
 from support.places import SOURCES
 from support.ports import free_port
@@ -40,16 +40,16 @@ def instance(running: Instance) -> Instance:
 
 
 def test_it_answers_for_the_instance(instance: Instance) -> None:
-    path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
-    ready = private.ask(path, "ready", 10)
+    path, pid = instance.status_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
+    ready = status_socket.ask(path, "ready", 10)
     assert ready == {
         "ready": True, "state": "ready", "pid": pid, "instance": "api", "release": "r1", "framework": "wsgi",
     }  # fmt: skip
-    stats = private.ask(path, "stats", 10)
+    stats = status_socket.ask(path, "stats", 10)
     assert [(w["number"], w["pid"], w["ready"]) for w in stats["workers"]] == [
         (number, pid, True) for number, pid in enumerate(instance.server.pids("api-blue"))
     ]
-    assert "unknown word 'nonsense'" in private.ask(path, "nonsense", 10)["error"]
+    assert "unknown word 'nonsense'" in status_socket.ask(path, "nonsense", 10)["error"]
     assert Path(path).stat().st_mode & 0o777 == 0o600
     assert Path(f"/proc/{pid}/cmdline").read_text().startswith("mooring: api bootstrap")
 
@@ -60,7 +60,7 @@ def test_it_holds_the_socket_and_accepts_nobody(instance: Instance) -> None:
     instance.server.ctl("stop", "api-blue:*")
     with socket.create_connection(("127.0.0.1", instance.port)) as client:
         client.sendall(b"GET / HTTP/1.0\r\nHost: test\r\n\r\n")
-        private.ask(instance.private_socket("bootstrap"), "stats", 10)
+        status_socket.ask(instance.status_socket("bootstrap"), "stats", 10)
         client.settimeout(0.2)
         with pytest.raises(TimeoutError):
             client.recv(1)
@@ -73,7 +73,7 @@ def test_a_stopped_worker_does_not_stop_its_answers(instance: Instance) -> None:
     stopped = instance.server.pids("api-blue")[0]
     os.kill(stopped, signal.SIGSTOP)
     try:
-        workers = private.ask(instance.private_socket("bootstrap"), "stats", 10)["workers"]
+        workers = status_socket.ask(instance.status_socket("bootstrap"), "stats", 10)["workers"]
     finally:
         os.kill(stopped, signal.SIGCONT)
     assert [worker["ready"] for worker in workers] == [False, True]
@@ -99,7 +99,7 @@ def test_a_killed_one_is_replaced_and_watches_on(instance: Instance) -> None:
         visitors.more()
     assert not visitors.failures
     assert instance.server.pids("api-blue") == blue
-    assert private.ask(instance.private_socket("bootstrap"), "stats", 10)["workers"]
+    assert status_socket.ask(instance.status_socket("bootstrap"), "stats", 10)["workers"]
 
 
 def test_it_ends_with_supervisord(instance: Instance) -> None:
@@ -199,18 +199,18 @@ def _children(pid: int) -> list[int]:
     return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_private_socket_that_somebody_has_removed_comes_again(instance: Instance) -> None:
-    path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
+def test_a_status_socket_that_somebody_has_removed_comes_again(instance: Instance) -> None:
+    path, pid = instance.status_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
     path.unlink()
     until(path.exists, "the status socket")
-    assert private.ask(path, "ready", 10)["pid"] == pid
+    assert status_socket.ask(path, "ready", 10)["pid"] == pid
     assert path.stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
 def test_a_run_folder_that_is_taken_away_ends_no_bootstrap(instance: Instance) -> None:
     """A careless chown, or chmod; when it is given back, the socket comes again."""
-    path, pid = instance.private_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
+    path, pid = instance.status_socket("bootstrap"), instance.server.pids("api-bootstrap")[0]
     before = turns(pid)
     instance.run_dir.chmod(0)
     try:
@@ -219,4 +219,4 @@ def test_a_run_folder_that_is_taken_away_ends_no_bootstrap(instance: Instance) -
         instance.run_dir.chmod(0o700)
     path.unlink()
     until(path.exists, "the status socket")
-    assert private.ask(path, "ready", 10)["pid"] == pid
+    assert status_socket.ask(path, "ready", 10)["pid"] == pid

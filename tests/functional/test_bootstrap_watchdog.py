@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.instance import Instance
 from support.processes import alive
 from support.supervisord import Supervisord
@@ -42,7 +42,7 @@ def instance(running: Instance) -> Iterator[Instance]:
 
 
 def killed(instance: Instance) -> int:
-    return int(private.ask(instance.private_socket("bootstrap"), "stats", 10)["killed"])
+    return int(status_socket.ask(instance.status_socket("bootstrap"), "stats", 10)["killed"])
 
 
 def bootstrap_log(instance: Instance) -> str:
@@ -167,8 +167,8 @@ def silent(instance: Instance) -> int | None:
 
 def answers(instance: Instance, number: int) -> bool:
     try:
-        return bool(private.ask(instance.private_socket(f"blue-{number}"), "ready", 0.3))
-    except private.NoAnswerError:
+        return bool(status_socket.ask(instance.status_socket(f"blue-{number}"), "ready", 0.3))
+    except status_socket.NoAnswerError:
         return False
 
 

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.instance import Instance
 from support.ports import free_port
 from support.processes import alive
@@ -265,7 +265,7 @@ def test_an_update_waits_for_the_command_that_is_still_at_work(instance: Instanc
 
 
 def _open(instance: Instance) -> list[int]:
-    return [private.ask(instance.private_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]
+    return [status_socket.ask(instance.status_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]
 
 
 def _background(instance: Instance, *words: str) -> subprocess.Popen[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.deployed import Deployed
 from support.instance import APPLICATIONS
 from support.processes import alive
@@ -74,4 +74,4 @@ def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Depl
 
 
 def _open(instance: Deployed) -> list[int]:
-    return [private.ask(instance.private_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]
+    return [status_socket.ask(instance.status_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]

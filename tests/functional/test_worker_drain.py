@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.places import REPOSITORY, SOURCES
 from support.waiting import DEADLINE, until
 from support.worker import GET, Client, Worker, worker
@@ -36,7 +36,10 @@ def page(path: str) -> bytes:
 def drain(one: Worker) -> None:
     """Ask for it, and wait until it has begun."""
     one.terminate()
-    until(lambda: private.ask(one.private, "ready", DEADLINE)["state"] == "draining", "the drain has begun")
+    until(
+        lambda: status_socket.ask(one.status_socket, "ready", DEADLINE)["state"] == "draining",
+        "the drain has begun",
+    )
 
 
 def kept(one: Worker) -> Client:
@@ -158,11 +161,11 @@ def test_a_response_that_never_ends_is_cut_and_told() -> None:
         assert '"event": "drain_cut", "connections": 1' in one.words()
 
 
-def test_the_private_socket_can_ask_for_it() -> None:
+def test_the_status_socket_can_ask_for_it() -> None:
     with site() as one:
         client = kept(one)
-        assert private.ask(one.private, "drain", DEADLINE)["state"] == "draining"
-        assert private.ask(one.private, "drain", DEADLINE)["ready"] is False
+        assert status_socket.ask(one.status_socket, "drain", DEADLINE)["state"] == "draining"
+        assert status_socket.ask(one.status_socket, "drain", DEADLINE)["ready"] is False
         assert client.ask().field("Connection") == "close"
         client.close()
         assert one.wait() == 0

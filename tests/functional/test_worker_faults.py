@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.waiting import DEADLINE, until
 
 
@@ -174,10 +174,10 @@ def test_the_access_log_has_a_line_for_each_request(make: Any) -> None:
 def test_a_stopped_worker_does_not_answer_and_does_again_when_it_goes_on(make: Any) -> None:
     one = make().start()
     one.process.send_signal(signal.SIGSTOP)
-    with pytest.raises(private.NoAnswerError, match=r"within 0\.2 s"):
-        private.ask(one.private, "ready", 0.2)
+    with pytest.raises(status_socket.NoAnswerError, match=r"within 0\.2 s"):
+        status_socket.ask(one.status_socket, "ready", 0.2)
     one.process.send_signal(signal.SIGCONT)
-    assert private.ask(one.private, "ready", DEADLINE)["ready"]
+    assert status_socket.ask(one.status_socket, "ready", DEADLINE)["ready"]
 
 
 def test_clients_that_vanish_leave_nothing(make: Any) -> None:

@@ -184,5 +184,5 @@ def test_a_drain_waits_for_a_body_and_others_are_served_meanwhile() -> None:
 
 def test_nothing_is_left_behind(one: Worker) -> None:
     names = {path.name for path in one.folder.iterdir()}
-    assert names == {"log", "test.load", one.private.name}
+    assert names == {"log", "test.load", one.status_socket.name}
     assert "Traceback" not in one.words() or one.settings["framework"] == "pecan"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.places import SOURCES
 from support.processes import turns
 from support.waiting import DEADLINE, until
@@ -30,7 +30,7 @@ def test_it_serves_and_tells_who_it_is(make: Any) -> None:
     one = make("worker_apps:make_echo()", colour="green", number=3, release="r1", framework="django").start()
     with one.client() as client:
         assert client.ask().body == b"GET / "
-    told = private.ask(one.private, "ready", DEADLINE)
+    told = status_socket.ask(one.status_socket, "ready", DEADLINE)
     assert told == {
         "ready": True,
         "state": "ready",
@@ -58,26 +58,26 @@ def test_stats_count(make: Any) -> None:
     until(lambda: one.stats()["open"] == 0, "the connection is counted as closed")
 
 
-def test_the_private_socket_is_private_and_replaces_a_stale_one(make: Any) -> None:
+def test_the_status_socket_is_its_users_alone_and_replaces_a_stale_one(make: Any) -> None:
     one = make()
-    one.private.write_text("what a dead worker left")
+    one.status_socket.write_text("what a dead worker left")
     one.start()
-    assert one.private.stat().st_mode & 0o777 == 0o600
+    assert one.status_socket.stat().st_mode & 0o777 == 0o600
     one.terminate()
     assert one.wait() == 0
-    assert not one.private.exists()
+    assert not one.status_socket.exists()
 
 
 def test_an_unknown_word_is_answered_with_those_that_are_known(make: Any) -> None:
-    answer = private.ask(make().start().private, "reboot", DEADLINE)
+    answer = status_socket.ask(make().start().status_socket, "reboot", DEADLINE)
     assert answer == {"error": "unknown word 'reboot'; known: drain, ready, stats"}
 
 
-def test_the_private_socket_bears_clients_that_say_nothing(make: Any) -> None:
+def test_the_status_socket_tolerates_clients_that_say_nothing(make: Any) -> None:
     one = make().start()
     with socket.socket(socket.AF_UNIX) as silent, socket.socket(socket.AF_UNIX) as gone:
-        silent.connect(str(one.private))
-        gone.connect(str(one.private))
+        silent.connect(str(one.status_socket))
+        gone.connect(str(one.status_socket))
         gone.send(b"ready\n")
         gone.close()
         assert one.is_ready()
@@ -106,7 +106,7 @@ def test_a_broken_application_is_refused_with_the_reason(make: Any, app: str, to
     status, words = ends(one)
     assert status == 1
     assert words.splitlines()[-1].startswith("mooring worker: " + told)
-    assert not one.private.exists()
+    assert not one.status_socket.exists()
     one.listener.setblocking(False)
     with pytest.raises(BlockingIOError):
         one.listener.accept()
@@ -120,8 +120,8 @@ def test_an_import_error_comes_with_its_traceback(make: Any) -> None:
 def test_an_application_that_does_not_answer_is_starting_and_then_refused(make: Any) -> None:
     one = make("worker_apps:never_answers", smoke_timeout=2)
     one.start(ready=False)
-    until(one.private.exists, "the status socket")
-    assert private.ask(one.private, "ready", DEADLINE)["state"] == "starting"
+    until(one.status_socket.exists, "the status socket")
+    assert status_socket.ask(one.status_socket, "ready", DEADLINE)["state"] == "starting"
     assert one.wait() == 1
     assert "was not answered within 2 s (MOORING_SMOKE_TIMEOUT)" in one.words()
 
@@ -177,10 +177,10 @@ def test_a_slip_in_a_name_is_told_and_does_not_stop_it(make: Any) -> None:
 def test_usr1_shows_where_it_is(make: Any) -> None:
     one = make("worker_apps:never_answers", smoke_timeout=3600)
     one.start(ready=False)
-    until(one.private.exists, "the status socket")
+    until(one.status_socket.exists, "the status socket")
     one.process.send_signal(signal.SIGUSR1)
     until(lambda: "most recent call first" in one.words(), "the stack")
-    until(lambda: private.END_OF_STACKS in one.words(), "the stacks of green threads")
+    until(lambda: status_socket.END_OF_STACKS in one.words(), "the stacks of green threads")
     assert one.process.poll() is None
 
 
@@ -194,15 +194,15 @@ def test_usr1_shows_what_waits_for_others(make: Any, tmp_path: Path) -> None:
     one.start(ready=False, env={"PYTHONPATH": f"{SOURCES}:{tmp_path}"})
     until(reached.exists, "it imports")
     one.process.send_signal(signal.SIGUSR1)
-    until(lambda: private.END_OF_STACKS in one.words(), "the stacks of green threads")
+    until(lambda: status_socket.END_OF_STACKS in one.words(), "the stacks of green threads")
     assert f'File "{tmp_path}/waits.py", line ' in one.words()
 
 
 def test_a_drain_that_is_asked_for_before_it_is_ready(make: Any) -> None:
     one = make("worker_apps:answers_late", smoke_timeout=3600)
     one.start(ready=False)
-    until(one.private.exists, "the status socket")
-    assert private.ask(one.private, "drain", DEADLINE)["state"] == "draining"
+    until(one.status_socket.exists, "the status socket")
+    assert status_socket.ask(one.status_socket, "drain", DEADLINE)["state"] == "draining"
     assert one.wait() == 0
 
 
@@ -230,7 +230,12 @@ def test_it_ends_with_its_parent(make: Any) -> None:
     )
     assert supervisor.stdout is not None
     pid = int(supervisor.stdout.readline())
-    until(lambda: one.private.exists() and private.ask(one.private, "ready", DEADLINE)["ready"], "ready")
+    until(
+        lambda: (
+            one.status_socket.exists() and status_socket.ask(one.status_socket, "ready", DEADLINE)["ready"]
+        ),
+        "ready",
+    )
     supervisor.kill()
     supervisor.wait()
     supervisor.stdout.close()
@@ -269,14 +274,19 @@ def test_an_idle_worker_costs_nothing() -> None:
         until(still, "a second in which the worker is not run")
 
 
-def test_a_private_socket_that_somebody_has_removed_comes_again(make: Any) -> None:
+def test_a_status_socket_that_somebody_has_removed_comes_again(make: Any) -> None:
     one = make().start()
-    one.private.unlink()
-    until(lambda: one.private.exists() and private.ask(one.private, "ready", DEADLINE)["ready"], "ready")
-    assert one.private.stat().st_mode & 0o777 == 0o600
+    one.status_socket.unlink()
+    until(
+        lambda: (
+            one.status_socket.exists() and status_socket.ask(one.status_socket, "ready", DEADLINE)["ready"]
+        ),
+        "ready",
+    )
+    assert one.status_socket.stat().st_mode & 0o777 == 0o600
     one.terminate()
     assert one.wait() == 0
-    assert not one.private.exists()
+    assert not one.status_socket.exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may look into every folder")
@@ -284,15 +294,15 @@ def test_a_run_folder_that_is_taken_away_takes_no_socket_for_good(make: Any) -> 
     """A careless chown, or chmod. A worker that ends meanwhile ends as it should."""
     one, other = make().start(), make().start()
     before = turns(one.process.pid)
-    one.private.parent.chmod(0)
-    other.private.parent.chmod(0)
+    one.status_socket.parent.chmod(0)
+    other.status_socket.parent.chmod(0)
     try:
         until(lambda: turns(one.process.pid) > before + 1, "it has looked")
         other.terminate()
         assert other.wait() == 0
     finally:
-        one.private.parent.chmod(0o700)
-        other.private.parent.chmod(0o700)
-    one.private.unlink()
-    until(one.private.exists, "the status socket")
-    assert private.ask(one.private, "ready", DEADLINE)["ready"]
+        one.status_socket.parent.chmod(0o700)
+        other.status_socket.parent.chmod(0o700)
+    one.status_socket.unlink()
+    until(one.status_socket.exists, "the status socket")
+    assert status_socket.ask(one.status_socket, "ready", DEADLINE)["ready"]

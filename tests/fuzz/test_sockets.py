@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mooring import private, rpc, texts, untrusted
+from mooring import rpc, status_socket, texts, untrusted
 from mooring.host import status
 from mooring.host.server import Process
 from mooring.untrusted import UntrustedError
@@ -49,16 +49,16 @@ ANSWER = {
 def test_an_answer_of_a_status_socket(line: bytes) -> None:
     with bounded():
         try:
-            found = private.parse(line)
+            found = status_socket.parse(line)
         except ValueError as error:
             check_plain(str(error))
             assert len(str(error)) < 600
             return
     check_json(found)
     check_all_plain(found)
-    for name, kind in private.FIELDS.items():
+    for name, kind in status_socket.FIELDS.items():
         assert name not in found or type(found[name]) is kind
-    assert len(line) <= private.MAX_ANSWER
+    assert len(line) <= status_socket.MAX_ANSWER
 
 
 @settings(PARSER)
@@ -67,7 +67,7 @@ def test_an_answer_of_a_status_socket(line: bytes) -> None:
 @example(b'{"name": "api-green:0", "supervisord": "FATAL"}')
 def test_the_status_that_is_made_of_answers(line: bytes) -> None:
     try:
-        answer = private.parse(line)
+        answer = status_socket.parse(line)
     except ValueError:
         answer = {"error": "no answer"}
     process = Process("api-blue", "0", "RUNNING", 4711, 0, None)
@@ -232,5 +232,5 @@ def test_no_more_than_the_bound_is_received(data: bytes, most: int) -> None:
 
 
 def test_sound_answers_are_taken() -> None:
-    assert private.parse(json.dumps(ANSWER).encode()) == ANSWER
+    assert status_socket.parse(json.dumps(ANSWER).encode()) == ANSWER
     assert rpc.parse(dumped([PROCESS])) == [PROCESS]

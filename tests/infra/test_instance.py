@@ -112,7 +112,9 @@ def test_the_api_answers(host: Any, expected: Any) -> None:
     assert [each["vim_type"] for each in json.loads(body)] == ["openstack", "vmware", "vsphere", "azure"]
 
 
-def test_the_private_sockets_are_private(host: Any, expected: Any, live: dict[str, str]) -> None:
+def test_the_status_sockets_are_for_the_service_user_alone(
+    host: Any, expected: Any, live: dict[str, str]
+) -> None:
     listing = host.check_output(f"stat -c '%a %n' {expected.home}/run/*.sock")
     assert len(listing.splitlines()) == expected.workers + 1
     assert all(line.startswith("600 ") for line in listing.splitlines())

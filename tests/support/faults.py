@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.load.stage import NAME, Stage
 
 CLIENTS = 12
@@ -102,8 +102,8 @@ def private_state(stage: Stage, name: str, pid: int) -> str:
 def _answer(stage: Stage, name: str) -> dict[str, Any]:
     path = stage.home / "run" / f"{name.replace(':', '-')}.sock"
     try:
-        return private.ask(path, private.READY, 2)
-    except private.NoAnswerError:
+        return status_socket.ask(path, status_socket.READY, 2)
+    except status_socket.NoAnswerError:
         return {}
 
 

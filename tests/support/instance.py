@@ -40,7 +40,7 @@ class Instance:
     def run_dir(self) -> Path:
         return self.server.folder / "run"
 
-    def private_socket(self, who: str) -> Path:
+    def status_socket(self, who: str) -> Path:
         return self.run_dir / f"{self.name}-{who}.sock"
 
     def bootstrap(self, **settings: object) -> None:

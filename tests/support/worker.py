@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import private
+from mooring import status_socket
 from support.places import SOURCES
 from support.waiting import DEADLINE, until
 
@@ -142,8 +142,8 @@ class Worker:
         return self
 
     @property
-    def private(self) -> Path:
-        return private.worker_socket(
+    def status_socket(self) -> Path:
+        return status_socket.worker_socket(
             self.settings["run_dir"],
             "test",
             self.settings.get("colour", "blue"),
@@ -153,12 +153,12 @@ class Worker:
     def is_ready(self) -> bool:
         assert self.process.poll() is None, f"it ended: {self.words()}"
         try:
-            return bool(private.ask(self.private, "ready", DEADLINE)["ready"])
-        except private.NoAnswerError:
+            return bool(status_socket.ask(self.status_socket, "ready", DEADLINE)["ready"])
+        except status_socket.NoAnswerError:
             return False
 
     def stats(self) -> dict[str, Any]:
-        return private.ask(self.private, "stats", DEADLINE)
+        return status_socket.ask(self.status_socket, "stats", DEADLINE)
 
     def words(self) -> str:
         """What it wrote to standard error."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from mooring import private, removal, rpc, texts, untrusted
+from mooring import removal, rpc, status_socket, texts, untrusted
 from mooring.host.control import main
 from mooring.host.daemon import Daemon, DaemonError
 from mooring.host.errors import ControlError
@@ -195,9 +195,9 @@ def test_an_answer_of_a_status_socket_that_is_none_is_refused(
 ) -> None:
     with (
         answering(tmp_path / "s", sending(answer + b"\n")) as path,
-        pytest.raises(private.NoAnswerError) as refused,
+        pytest.raises(status_socket.NoAnswerError) as refused,
     ):
-        private.ask(path, "ready", 30)
+        status_socket.ask(path, "ready", 30)
     assert told in str(refused.value)
     assert len(str(refused.value)) < 500
 
@@ -205,7 +205,7 @@ def test_an_answer_of_a_status_socket_that_is_none_is_refused(
 def test_the_texts_of_an_answer_are_plain(tmp_path: Path) -> None:
     answer = ANSWER | {"state": "starting\nFAILED: \x1b[2J", "more": [{"\x9b": "\u202e"}]}
     with answering(tmp_path / "s", sending(json.dumps(answer).encode() + b"\n")) as path:
-        told = private.ask(path, "ready", 30)
+        told = status_socket.ask(path, "ready", 30)
     assert told["state"] == r"starting\nFAILED: \x1b[2J"
     assert told["more"] == [{r"\x9b": r"\u202e"}]
 
@@ -213,38 +213,40 @@ def test_the_texts_of_an_answer_are_plain(tmp_path: Path) -> None:
 def test_an_endless_answer_and_one_that_drips_end(tmp_path: Path) -> None:
     with (
         answering(tmp_path / "s", endless) as path,
-        pytest.raises(private.NoAnswerError, match="it sends more than 1048576 bytes"),
+        pytest.raises(status_socket.NoAnswerError, match="it sends more than 1048576 bytes"),
     ):
-        private.ask(path, "ready", 30)
+        status_socket.ask(path, "ready", 30)
     with (
         answering(tmp_path / "t", dripping(b"{")) as path,
-        pytest.raises(private.NoAnswerError, match=r"no answer to 'ready' within 0\.3 s"),
+        pytest.raises(status_socket.NoAnswerError, match=r"no answer to 'ready' within 0\.3 s"),
     ):
-        private.ask(path, "ready", 0.3)
+        status_socket.ask(path, "ready", 0.3)
 
 
 def test_a_link_to_another_socket_is_not_followed(tmp_path: Path) -> None:
     """To that of a container engine, say, which root may talk to."""
     with answering(tmp_path / "other", sending(b"{}\n")) as path:
         (tmp_path / "s").symlink_to(path)
-        with pytest.raises(private.NoAnswerError, match="it is a link, not a socket"):
-            private.ask(tmp_path / "s", "ready", 30)
+        with pytest.raises(status_socket.NoAnswerError, match="it is a link, not a socket"):
+            status_socket.ask(tmp_path / "s", "ready", 30)
 
 
 @as_root
 def test_whoever_listens_must_be_the_folders_owner(tmp_path: Path) -> None:
     with answering(tmp_path / "s", sending(json.dumps(ANSWER).encode() + b"\n")) as path:
-        assert private.ask(path, "ready", 30) == ANSWER
+        assert status_socket.ask(path, "ready", 30) == ANSWER
         os.chown(path, NOBODY, NOBODY)  # the folder is root's, and who listens is not the socket's owner
-        with pytest.raises(private.NoAnswerError, match="another user answers"):
-            private.ask(path, "ready", 30)
+        with pytest.raises(status_socket.NoAnswerError, match="another user answers"):
+            status_socket.ask(path, "ready", 30)
         os.chown(path, 0, 0)
         os.chown(tmp_path, NOBODY, NOBODY)
-        with pytest.raises(private.NoAnswerError, match="it belongs to another user"):
-            private.ask(path, "ready", 30)
+        with pytest.raises(status_socket.NoAnswerError, match="it belongs to another user"):
+            status_socket.ask(path, "ready", 30)
         os.chown(path, NOBODY, NOBODY)
-        with pytest.raises(private.NoAnswerError, match=rf"another user answers \(number 0, not {NOBODY}\)"):
-            private.ask(path, "ready", 30)
+        with pytest.raises(
+            status_socket.NoAnswerError, match=rf"another user answers \(number 0, not {NOBODY}\)"
+        ):
+            status_socket.ask(path, "ready", 30)
 
 
 # --- supervisord ------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from mooring import settings
-from mooring.bootstrap.silence import Look
+from mooring.bootstrap.liveness import Sample
 from mooring.bootstrap.watchdog import Watchdog
 
 
@@ -35,7 +35,7 @@ def test_a_killed_worker_is_counted_however_soon_it_is_reaped(
 
     async def kill() -> None:
         answer = asyncio.create_task(asyncio.sleep(0, b""))
-        await watchdog._kill(answer, worker.pid, pidfd, Look("T", 0.0, traced=False))
+        await watchdog._kill(answer, worker.pid, pidfd, Sample("T", 0.0, traced=False))
 
     try:
         asyncio.run(kill())

@@ -16,7 +16,7 @@ from mooring.http.errors import HeadersError, RequestError
 from mooring.http.response_head import Head, checked_head
 from mooring.worker.balance import PATIENCE, SLACK, Balance
 from mooring.worker.body import spools
-from mooring.worker.deadlines import Pace
+from mooring.worker.pace import Pace
 from multicloud.core import fields
 
 SETTINGS = settings.load({"MOORING_INSTANCE": "a", "MOORING_RUN_DIR": "/r", "MOORING_APP": "a:b"})
@@ -27,7 +27,7 @@ def two(tmp_path: Path) -> tuple[Balance, Balance]:
     """Two workers of one instance, with no connections yet."""
     made = Balance(tmp_path / "load", "blue", 0), Balance(tmp_path / "load", "green", 0)
     for one in made:
-        one.tell(0, 0)
+        one.publish(0, 0)
     return made
 
 
@@ -40,7 +40,7 @@ def test_who_holds_clearly_more_hesitates(two: tuple[Balance, Balance]) -> None:
 
 def test_who_holds_as_much_does_not(two: tuple[Balance, Balance]) -> None:
     one, other = two
-    other.tell(100, 100)
+    other.publish(100, 100)
     assert not one.hesitates(100)
     assert not one.hesitates(100 + SLACK)
     assert one.hesitates(100 + SLACK + 100)
@@ -49,7 +49,7 @@ def test_who_holds_as_much_does_not(two: tuple[Balance, Balance]) -> None:
 def test_who_does_not_come_is_waited_for_so_long_and_not_again(two: tuple[Balance, Balance]) -> None:
     one, other = two
     assert [one.hesitates(100) for _ in range(PATIENCE + 2)] == [True] * PATIENCE + [False] * 2
-    other.tell(1, 1)  # there it is
+    other.publish(1, 1)  # there it is
     assert one.hesitates(100)
 
 
@@ -57,7 +57,7 @@ def test_who_comes_each_time_is_waited_for_each_time(two: tuple[Balance, Balance
     one, other = two
     for accepted in range(3 * PATIENCE):
         assert one.hesitates(1000)
-        other.tell(1, accepted)
+        other.publish(1, accepted)
 
 
 def test_who_left_is_not_waited_for(two: tuple[Balance, Balance]) -> None:

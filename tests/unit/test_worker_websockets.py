@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring.http.websocket_frames import Frames
-from mooring.worker.deadlines import Deadlines
-from mooring.worker.transport import Transport
+from mooring.worker.engines.eventlet.deadlines import Deadlines
+from mooring.worker.engines.eventlet.transport import EventletTransport
 from support.certificates import Authority
 
 HEAD = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
@@ -69,7 +69,7 @@ def test_what_had_arrived_by_tls_before_the_end_is_read_decrypted(tmp_path: Path
 
     sender = threading.Thread(target=send)
     sender.start()
-    transport = Transport(server, Deadlines(()))
+    transport = EventletTransport(server, Deadlines(()))
     server.setblocking(True)
     transport.sock = own.wrap_socket(server, server_side=True)
     sender.join()

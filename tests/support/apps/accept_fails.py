@@ -6,11 +6,11 @@ import errno
 import os
 from typing import Any
 
-from mooring.worker import engine
+from mooring.worker.engines.eventlet import base
 
 FAULTS = [errno.ECONNABORTED] * 3 + [errno.ENFILE, errno.ENOBUFS]
 
-_accept = engine.accept
+_accept = base.accept
 
 
 def _failing(listener: Any, family: int) -> tuple[Any, Any]:
@@ -20,7 +20,7 @@ def _failing(listener: Any, family: int) -> tuple[Any, Any]:
     return _accept(listener, family)
 
 
-engine.accept = _failing
+base.accept = _failing
 
 
 def application(_environ: dict[str, Any], start_response: Any) -> list[bytes]:

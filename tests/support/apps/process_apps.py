@@ -289,7 +289,7 @@ def arguments(_: str) -> str:
 
 def names(_: str) -> str:
     """Look names up, many at once, and tell what was found, and whether the worker's own thread did it."""
-    from mooring.worker import names as worker_names
+    from mooring.worker.engines.eventlet import resolver
 
     assert set(GREENS.imap(socket.gethostbyname, ["localhost"] * 50)) == {"127.0.0.1"}
     found = [
@@ -300,7 +300,7 @@ def names(_: str) -> str:
     ]
     with socket.create_server(("127.0.0.1", 0)) as server:
         socket.create_connection(("localhost", server.getsockname()[1])).close()
-    elsewhere = worker_names.in_thread(threading.get_native_id) != threading.get_native_id()
+    elsewhere = resolver.in_thread(threading.get_native_id) != threading.get_native_id()
     return json.dumps([found, elsewhere])
 
 

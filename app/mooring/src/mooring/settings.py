@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import casts, private, texts, untrusted
+from mooring import casts, status_socket, texts, untrusted
 from mooring.casts import TrustedProxies
 
 PREFIX = "MOORING_"
@@ -253,12 +253,16 @@ class Settings:
     @property
     def worker_socket(self) -> Path:
         """The status socket of this worker."""
-        return private.worker_socket(self.run_dir, self.instance, self.colour, self.number)
+        return status_socket.worker_socket(self.run_dir, self.instance, self.colour, self.number)
+
+    def worker_sockets(self) -> list[Path]:
+        """List the status sockets of all workers of the instance. Those of dead workers may be among them."""
+        return status_socket.worker_sockets(self.run_dir, self.instance)
 
     @property
     def bootstrap_socket(self) -> Path:
         """The status socket of the instance's bootstrap."""
-        return private.bootstrap_socket(self.run_dir, self.instance)
+        return status_socket.bootstrap_socket(self.run_dir, self.instance)
 
 
 def variable(field: str) -> str:
@@ -300,7 +304,7 @@ def _contradictions(settings: Settings) -> list[str]:
     """Return a sentence for every pair of values that cannot go together."""
     problems = []
     for path in (settings.worker_socket, settings.bootstrap_socket):
-        if problem := private.path_problem(path):
+        if problem := status_socket.path_problem(path):
             problems.append(f"{variable('run_dir')} is too long: {problem}.")
             break
     problems += [

@@ -29,6 +29,8 @@ from typing import Any
 
 PROC = Path("/proc/self/fd")
 """proc_pid_fd(5): a descriptor's own path, which leads to what was looked at, whatever stands at its name now."""
+MAX_SOCKET_PATH = 107
+"""Longest path of a unix socket on Linux, in bytes (unix(7): sun_path holds 108 with the closing zero)."""
 LINKS = 40
 """Links on the way of one path: path_resolution(7)."""
 LONGEST = 64 << 20

@@ -8,8 +8,9 @@ import signal
 from typing import Any
 
 from mooring import process, settings
-from mooring.bootstrap import checks, private_server
+from mooring.bootstrap import checks
 from mooring.bootstrap.say import say
+from mooring.bootstrap.status_server import BootstrapStatusServer, ask_workers
 from mooring.bootstrap.watchdog import Watchdog
 
 EX_NOT_FIT = 1
@@ -41,13 +42,13 @@ async def _serve(config: settings.Settings) -> None:
         return {
             **_ready(config),
             "killed": watchdog.killed,
-            "workers": await private_server.ask_workers(config),
+            "workers": await ask_workers(config),
         }
 
     async def ready() -> dict[str, Any]:
         return _ready(config)
 
-    server = private_server.PrivateServer(config.bootstrap_socket, {"ready": ready, "stats": stats})
+    server = BootstrapStatusServer(config.bootstrap_socket, {"ready": ready, "stats": stats})
     try:
         await server.listen()
     except OSError as error:

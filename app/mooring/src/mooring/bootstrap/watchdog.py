@@ -1,6 +1,6 @@
 """The watchdog: asks every worker over its status socket, and has one replaced that is blocked.
 
-Which silent worker is blocked, `silence` says. That one is killed by SIGKILL, and supervisord starts another.
+Which worker that does not answer is blocked, `liveness` says. That one is killed by SIGKILL, and supervisord starts another.
 
 Never the wrong process: the pid is that of the process which listens on the status socket (SO_PEERCRED,
 unix(7)), and is held by a pidfd from the moment of the question on. If the listener ends, the question ends
@@ -19,10 +19,9 @@ import struct
 import time
 from pathlib import Path
 
-from mooring import private
-from mooring.bootstrap.private_server import worker_sockets
+from mooring import status_socket
+from mooring.bootstrap.liveness import Liveness, Sample, Verdict
 from mooring.bootstrap.say import say
-from mooring.bootstrap.silence import Look, Silence, Verdict
 from mooring.settings import Settings
 
 UCRED = struct.Struct("3i")  # struct ucred of unix(7): pid, uid, gid
@@ -37,7 +36,7 @@ class Watchdog:
         self._settings = settings
         self._timeout = settings.watchdog_timeout
         self._watched: dict[Path, asyncio.Task[None]] = {}
-        self._told: set[tuple[int, Verdict]] = set()
+        self._logged: set[tuple[int, Verdict]] = set()
         self._grown_up: set[int] = set()  # pids of workers that have been ready
         self.killed = 0
 
@@ -46,7 +45,7 @@ class Watchdog:
         if not self._timeout:
             await asyncio.Event().wait()
         while True:
-            for path in worker_sockets(self._settings):
+            for path in self._settings.worker_sockets():
                 task = self._watched.get(path)
                 if task is None or task.done():
                     if task is not None:
@@ -64,7 +63,7 @@ class Watchdog:
                 pid, _, _ = UCRED.unpack(client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, UCRED.size))
                 pidfd = os.pidfd_open(pid)
                 stack.callback(os.close, pidfd)
-                client.send(private.READY.encode() + b"\n")
+                client.send(status_socket.READY.encode() + b"\n")
             except OSError:  # it is gone, or just coming or going: the next round will see
                 return
             answer = asyncio.create_task(_answer(client))
@@ -78,22 +77,22 @@ class Watchdog:
     async def _wait(self, answer: asyncio.Task[bytes], pid: int, pidfd: int) -> None:
         # A worker that has not been ready yet may take the time of its smoke request on top
         grace = 0.0 if pid in self._grown_up else self._settings.smoke_timeout
-        silence = Silence(self._timeout, grace, time.monotonic())
+        liveness = Liveness(self._timeout, grace, time.monotonic())
         while True:
-            await asyncio.wait({answer}, timeout=silence.interval)
+            await asyncio.wait({answer}, timeout=liveness.interval)
             if answer.done():
                 self._note(answer, pid)
                 return
             try:
-                look, parent = look_at(pid)
+                sample, parent = sample_of(pid)
             except OSError:  # it has ended
                 return
-            verdict = silence.look(look, time.monotonic())
+            verdict = liveness.judge(sample, time.monotonic())
             if verdict is Verdict.BLOCKED and parent == os.getppid():
-                await self._kill(answer, pid, pidfd, look)
+                await self._kill(answer, pid, pidfd, sample)
                 return
-            if verdict is not Verdict.WAIT and (pid, verdict) not in self._told:
-                self._told.add((pid, verdict))
+            if verdict is not Verdict.WAIT and (pid, verdict) not in self._logged:
+                self._logged.add((pid, verdict))
                 why = verdict.value if parent == os.getppid() else "it is not a child of our supervisord"
                 say(f"worker {pid} has not answered for {self._timeout:g} s, and is left alone: {why}")
 
@@ -101,21 +100,21 @@ class Watchdog:
         with contextlib.suppress(OSError):
             if b'"ready": true' in answer.result() or b'"draining"' in answer.result():
                 self._grown_up.add(pid)
-            self._told -= {(pid, verdict) for verdict in Verdict}
+            self._logged -= {(pid, verdict) for verdict in Verdict}
 
-    async def _kill(self, answer: asyncio.Task[bytes], pid: int, pidfd: int, look: Look) -> None:
+    async def _kill(self, answer: asyncio.Task[bytes], pid: int, pidfd: int, sample: Sample) -> None:
         """Kill the worker, after it has had the chance to write where it is blocked."""
-        how = "stopped" if look.state == "T" else f"blocked (state {look.state})"
-        silent = f"worker {pid} has not answered for {self._timeout:g} s"
+        how = "stopped" if sample.state == "T" else f"blocked (state {sample.state})"
+        unanswered = f"worker {pid} has not answered for {self._timeout:g} s"
         with contextlib.suppress(ProcessLookupError):
-            if look.state != "T":
+            if sample.state != "T":
                 # faulthandler answers from C, even when the interpreter is stuck; a stopped process can't
                 signal.pidfd_send_signal(pidfd, signal.SIGUSR1)
                 await asyncio.wait({answer}, timeout=STACK_TIME)
                 if answer.done() and answer.exception() is None and answer.result():
-                    say(f"{silent}, but went on when SIGUSR1 asked it for its stack: see its log")
+                    say(f"{unanswered}, but went on when SIGUSR1 asked it for its stack: see its log")
                     return
-            say(f"{silent}, is {how}, and is killed")
+            say(f"{unanswered}, is {how}, and is killed")
             if self._settings.children == "end" and os.getpgid(pid) == pid:
                 os.killpg(pid, signal.SIGKILL)  # the question stands, so its group is its own still
             self.killed += 1
@@ -129,11 +128,11 @@ class Watchdog:
 async def _answer(client: socket.socket) -> bytes:
     loop = asyncio.get_running_loop()
     answer = b""
-    while not answer.endswith(b"\n") and len(answer) < private.MAX_ANSWER:
-        received = await loop.sock_recv(client, 65536)
-        if not received:
+    while not answer.endswith(b"\n") and len(answer) < status_socket.MAX_ANSWER:
+        data = await loop.sock_recv(client, 65536)
+        if not data:
             break
-        answer += received
+        answer += data
     return answer
 
 
@@ -148,7 +147,7 @@ async def _ended(pidfd: int) -> None:
         loop.remove_reader(pidfd)
 
 
-def look_at(pid: int) -> tuple[Look, int]:
+def sample_of(pid: int) -> tuple[Sample, int]:
     """Look at the main thread of a process; return that, and the pid of its parent. OSError when it has ended."""
     thread = Path(f"/proc/{pid}/task/{pid}")
     fields = (
@@ -158,4 +157,4 @@ def look_at(pid: int) -> tuple[Look, int]:
     tracer = next(
         line for line in (thread / "status").read_text().splitlines() if line.startswith("TracerPid:")
     )
-    return Look(state, cpu, traced=tracer.split()[1] != "0"), parent
+    return Sample(state, cpu, traced=tracer.split()[1] != "0"), parent

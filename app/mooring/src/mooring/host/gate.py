@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mooring import private
+from mooring import status_socket
 from mooring.host.errors import ControlError
 from mooring.host.lastwords import Marks, last_words, stack_of
 from mooring.host.server import Process, Server, polling
@@ -26,18 +26,13 @@ Progress = Callable[[str], None]
 Answer = dict[str, Any]
 
 
-def private_socket(run_dir: Path, process: Process) -> Path:
-    """Return the path of a process's status socket: group and number make its name."""
-    return run_dir / f"{process.full_name.replace(':', '-')}.sock"
-
-
 def ask(run_dir: Path, process: Process, word: str, timeout: float) -> Answer:
     """Ask the process over its status socket; the answer has the one key `error` when there was none."""
     if not process.pid:
         return {"error": f"it is {process.state}"}
     try:
-        answer = private.ask(private_socket(run_dir, process), word, timeout)
-    except private.NoAnswerError as error:
+        answer = status_socket.ask(status_socket.of_process(run_dir, process.full_name), word, timeout)
+    except status_socket.NoAnswerError as error:
         return {"error": str(error)}
     if answer.get("pid") != process.pid:
         return {"error": f"pid {answer.get('pid')} answers, supervisord knows pid {process.pid}"}
@@ -78,7 +73,7 @@ class Watch:
             self._refuse_failed(process)
         answers: list[Answer] = [{"ready": True}] * len(processes)
         if self._run_dir:
-            answers = ask_all(self._run_dir, processes, private.READY, min(ASK_TIMEOUT, max(left, 0.2)))
+            answers = ask_all(self._run_dir, processes, status_socket.READY, min(ASK_TIMEOUT, max(left, 0.2)))
         lacking = []
         for process, answer in zip(processes, answers, strict=True):
             lack = self._lack(process, answer)

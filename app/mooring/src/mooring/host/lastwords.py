@@ -11,7 +11,7 @@ from typing import Any
 from mooring import texts, untrusted
 from mooring.host.errors import ControlError
 from mooring.host.server import Process, Server, polling
-from mooring.private import END_OF_STACKS
+from mooring.status_socket import END_OF_STACKS
 
 LINES = 20
 STACK_LINES = 60  # with the stacks of a hanging process: an import alone has 20

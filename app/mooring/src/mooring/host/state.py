@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mooring import private
+from mooring import status_socket
 from mooring.host import live
 from mooring.host.errors import ControlError
 from mooring.host.files import WrongFileError
@@ -116,8 +116,10 @@ def _has_program_files(instance: Instance) -> bool:
 def _release_of_bootstrap(instance: Instance) -> str:
     """Return the release of the bootstrap: it is that of the live generation, but in the middle of a switch."""
     try:
-        answer = private.ask(private.bootstrap_socket(instance.run_dir, instance.name), private.READY, 2)
-    except private.NoAnswerError:
+        answer = status_socket.ask(
+            status_socket.bootstrap_socket(instance.run_dir, instance.name), status_socket.READY, 2
+        )
+    except status_socket.NoAnswerError:
         return ""
     return str(answer.get("release", ""))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mooring import private
+from mooring import status_socket
 from mooring.host.gate import ask_all
 from mooring.host.instance import Instance
 from mooring.host.live import COLOURS, NOTHING
@@ -20,7 +20,7 @@ def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
     own = own_groups(instance)
     everything = [p for p in server.processes() if own.fullmatch(p.group)]
     processes = [p for p in everything if p.group in groups.values()]
-    answers = ask_all(run_dir, processes, private.STATS)
+    answers = ask_all(run_dir, processes, status_socket.STATS)
     facts = [(p, _facts(p, answer)) for p, answer in zip(processes, answers, strict=True)]
     ours = set(groups.values())
     every = server.rows("mooring.getSockets", {"url": str, "adopted": bool, "groups": list})

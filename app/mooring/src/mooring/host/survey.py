@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring import private
+from mooring import status_socket
 from mooring.host.gate import ASK_TIMEOUT, ask_all
 from mooring.host.instance import Instance
 from mooring.host.live import COLOURS, NAME
@@ -95,7 +95,7 @@ def survey(instance: Instance) -> list[Generation]:
     answers = dict(
         zip(
             (process.full_name for process in processes),
-            ask_all(instance.run_dir, processes, private.READY),
+            ask_all(instance.run_dir, processes, status_socket.READY),
             strict=True,
         )
     )
@@ -131,8 +131,8 @@ def ask_workers(instance: Instance) -> list[Generation]:
 
 def _ask(path: Path) -> Answer:
     try:
-        return private.ask(path, private.READY, ASK_TIMEOUT)
-    except private.NoAnswerError as error:
+        return status_socket.ask(path, status_socket.READY, ASK_TIMEOUT)
+    except status_socket.NoAnswerError as error:
         return {"error": str(error)}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from supervisor.http import LogWrapper, supervisor_af_unix_http_server
 
-from mooring import private
+from mooring import status_socket
 
 
 def reopen(options: Any) -> None:
@@ -21,7 +21,7 @@ def reopen(options: Any) -> None:
         if config["family"] != socket.AF_UNIX:
             continue
         path = Path(config["file"])
-        if not private.is_gone(path):
+        if not status_socket.is_gone(path):
             continue
         try:
             successor = supervisor_af_unix_http_server(

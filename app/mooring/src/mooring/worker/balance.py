@@ -51,7 +51,7 @@ class Balance:
         if self._slot >= SLOTS:
             raise OSError(f"worker {number} has no place among {SLOTS // 2} of a colour")
 
-    def tell(self, held: int, accepted: int) -> None:
+    def publish(self, held: int, accepted: int) -> None:
         """Let the others know how many connections are open here, and how many were ever accepted."""
         self._cells[self._slot] = held + 1
         self._cells[SLOTS + self._slot] = accepted

@@ -16,7 +16,7 @@ from mooring.http.body import body_decoder
 from mooring.http.errors import RequestError
 from mooring.http.request import Request
 from mooring.settings import Settings
-from mooring.worker.deadlines import Pace
+from mooring.worker.pace import Pace
 from mooring.worker.transport import CHUNK, ExpiredError, GoneError, Transport
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -182,9 +182,9 @@ class Body(io.RawIOBase):
             if self.must_continue:
                 self.must_continue = False
                 self._transport.send(CONTINUE, self._pace)
-            received = self._transport.recv_paced(self._pace)
-            if received:
-                self._take(received)
+            data = self._transport.recv_paced(self._pace)
+            if data:
+                self._take(data)
             else:
                 self._error = BodyError(400, "the client closed within the body")
         except RequestError as error:
@@ -196,8 +196,8 @@ class Body(io.RawIOBase):
         if self._error is not None:
             raise self._error
 
-    def _take(self, received: bytes) -> None:
-        if received:
+    def _take(self, data: bytes) -> None:
+        if data:
             self.must_continue = False  # RFC 9110 10.1.1: no 100 once part of the body has come
-        self._ready += self._decoder.decode(received)
+        self._ready += self._decoder.decode(data)
         self.rest = self._decoder.rest

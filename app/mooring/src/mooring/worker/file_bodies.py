@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import io
 import os
+import select
 import stat
+from collections.abc import Callable
 from typing import Any
-
-from eventlet.hubs import trampoline
 
 BLOCK = 65536
 """Bytes of a block, unless the application says."""
@@ -23,8 +23,15 @@ SMALL = 65536
 REPLACED = frozenset(("read", "tell", "fileno"))
 
 
+def _wait_readable(file: Any) -> None:
+    select.select([file], [], [])
+
+
 class FileWrapper:
     """``wsgi.file_wrapper``: an open file as a response body. The server may send it without reading it."""
+
+    wait_readable: Callable[[Any], None] = staticmethod(_wait_readable)
+    """Waits until a pipe can be read; an engine may put another way of waiting in its place."""
 
     def __init__(self, filelike: Any, blksize: int = BLOCK) -> None:
         self.filelike = filelike
@@ -48,7 +55,7 @@ class FileWrapper:
                 return block
             if block is not None:
                 raise StopIteration
-            trampoline(self.filelike, read=True)
+            self.wait_readable(self.filelike)
 
 
 def plain_file(filelike: Any) -> tuple[int, int, int] | None:

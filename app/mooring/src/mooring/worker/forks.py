@@ -1,11 +1,10 @@
 """A process that the application forks has nothing of the server: os.fork, pty.fork, multiprocessing.
 
-A fork copies the hub with all its green threads, the listening socket, every connection and the signal pipe. Left alone,
-the child would answer other clients, run requests in flight a second time, and take the signals of its parent. So, before
-anything else runs in the child:
+A fork copies the listening socket, every connection, the signal pipe, and what an engine of green threads has of them. Left
+alone, the child would answer other clients, run requests in flight a second time, and take the signals of its parent. So,
+before anything else runs in the child:
 
-- The hub is replaced. No green thread but the one that forked ever runs in the child; the others are kept as they are,
-  since to collect one would run its ``finally`` blocks a second time.
+- What an engine has registered here runs: it leaves the child the thread that forked, and none other.
 - The server's descriptors are closed in the child alone: close(2), never shutdown(2), which would end them for both.
 - Signals have their default effect, or the effect that the application has asked for. They are blocked around the fork,
   so that none is taken by a child that still has the worker's handlers.
@@ -26,9 +25,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from typing import Any
-
-from greenlet import GreenletExit, getcurrent, greenlet
 
 in_child = False
 """Whether this process is a child that the application has forked."""
@@ -36,41 +32,11 @@ in_child = False
 _in_child_calls: list[Callable[[], None]] = []
 _masks: dict[int, set[int]] = {}
 _thread_id = threading.get_ident  # the original: this is imported before anything is made cooperative
-_kept: list[Any] = []
-"""What must not be collected in the child."""
 
 
 def on_child(call: Callable[[], None]) -> None:
     """Have ``call`` run in every forked child, in the order of registration. It must not raise."""
     _in_child_calls.append(call)
-
-
-def keep(what: Any) -> None:
-    """Keep an object in the child for as long as it lives."""
-    _kept.append(what)
-
-
-def guard_forker() -> None:
-    """End the child when the green thread that forked is over, instead of going on in its parent's place."""
-    forker = root = getcurrent()
-    while root.parent is not None:
-        root = root.parent
-    if root is forker:
-        return  # the main thread's own stack: its end is the process's
-    guard = greenlet(_end_after, root)
-    guard.switch(forker)
-    keep(forker.parent)
-    forker.parent = guard
-
-
-def _end_after(forker: Any) -> None:
-    try:
-        forker.switch()
-    except GreenletExit:
-        end()
-    except BaseException as error:  # noqa: BLE001 - whatever it was, this process is over
-        fail(error)
-    end()
 
 
 def end(status: int = 0) -> None:

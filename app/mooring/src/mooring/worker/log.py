@@ -4,44 +4,46 @@ Both are pipes to supervisord. A pipe holds 64 KiB, so an application that print
 would anywhere, and loses nothing. A reader that takes nothing for PATIENCE (a supervisord that stalls) is not waited for
 again until it has taken something: what cannot be written is dropped and counted, and the log says how much as soon as
 there is room again. If the disk below is full, nothing is waited for at all.
-
-A pipe's descriptor is asked by poll(2) before each write instead of being made non-blocking: that flag would be
-shared with every process that holds the same pipe. A pipe that polls as writable takes PIPE_BUF bytes at once.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 import time
 import traceback
 from _thread import get_ident
+from collections.abc import Callable
 from typing import Any
 
 from mooring import texts
-from mooring.worker import engine
-from mooring.worker.engine import raw_os, raw_select
+from mooring.nonblocking import NonblockingWriter
 
-PIPE_BUF = 4096
 NEWLINE = ord("\n")
-
 
 PATIENCE = 500
 """Milliseconds for which one write waits for a reader that has taken all before."""
 
-TELL_AFTER = 0.25
+REPORT_AFTER = 0.25
 """Seconds between two looks whether the log has room for what has to be told of it."""
+
+
+CallLater = Callable[[float, Callable[[], object]], None]
+"""How an engine has something called after so many seconds."""
+
+_write = os.write  # the original: this is imported before anything is made cooperative
 
 
 class SteadyStream(io.RawIOBase):
     """A descriptor to write to; what its reader does not take in time is dropped and counted."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, call_later: CallLater) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._poll = raw_select.poll()
-        self._poll.register(descriptor, raw_select.POLLOUT)
+        self._writer = NonblockingWriter(descriptor)
+        self._call_later = call_later
         self._missing = 0
         self._stalls = False
         self._within_line = False
@@ -54,7 +56,7 @@ class SteadyStream(io.RawIOBase):
 
     def isatty(self) -> bool:
         """Tell whether a terminal is behind it."""
-        return bool(raw_os.isatty(self._descriptor))
+        return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
         """Return True."""
@@ -63,7 +65,7 @@ class SteadyStream(io.RawIOBase):
     def write(self, data: Any) -> int:
         """Write, waiting for a reader that takes it; never for another one, and never raise."""
         size = len(data)
-        if not self._missing or self._tell():
+        if not self._missing or self._report():
             view = memoryview(data)
             while view and (written := self._write_some(view)):
                 view = view[written:]
@@ -74,15 +76,12 @@ class SteadyStream(io.RawIOBase):
 
     def _write_some(self, view: Any) -> int:
         """Write what goes at once; 0 if nothing does."""
-        may_write = self._may_write(0) or (not self._stalls and self._may_write(PATIENCE))
+        writer = self._writer
+        may_write = writer.may_write() or (not self._stalls and writer.may_write(PATIENCE))
         self._stalls = not may_write
-        if not may_write:
-            return 0
-        try:
-            written: int = raw_os.write(self._descriptor, view[:PIPE_BUF])
-        except OSError:  # the disk is full, or the reader is gone: nobody is left to be told
-            return 0
-        self._within_line = view[written - 1] != NEWLINE
+        written = writer.write(view) if may_write else 0
+        if written:
+            self._within_line = view[written - 1] != NEWLINE
         return written
 
     def _drop(self) -> None:
@@ -92,27 +91,26 @@ class SteadyStream(io.RawIOBase):
             self._look_again()
 
     def _look_again(self) -> None:
-        engine.hub().schedule_call_global(TELL_AFTER, self._tell_or_wait)
+        self._call_later(REPORT_AFTER, self._report_or_wait)
 
-    def _tell_or_wait(self) -> None:
-        if self._missing and not self._tell():
+    def _report_or_wait(self) -> None:
+        if self._missing and not self._report():
             self._look_again()
 
-    def _tell(self) -> bool:
+    def _report(self) -> bool:
         """Say how many writes are missing, if there is room now; return whether it is said."""
-        told = b"[%d writes were dropped: nobody took them]\n" % self._missing
-        if not self._may_write(0) or not self._write_some(b"\n" + told if self._within_line else told):
+        report = b"[%d writes were dropped: nobody took them]\n" % self._missing
+        if not self._writer.may_write() or not self._write_some(
+            b"\n" + report if self._within_line else report
+        ):
             return False
         self._missing = 0
         return True
 
-    def _may_write(self, milliseconds: int) -> bool:
-        return any(events & raw_select.POLLOUT for _, events in self._poll.poll(milliseconds))
 
-
-def install() -> SteadyStream:
+def install(call_later: CallLater) -> SteadyStream:
     """Put steady streams in the place of ``sys.stdout`` and ``sys.stderr``; return that of standard error."""
-    output, errors = SteadyStream(1), SteadyStream(2)
+    output, errors = SteadyStream(1, call_later), SteadyStream(2, call_later)
     sys.stdout = sys.__stdout__ = _text(output)  # type: ignore[misc]
     sys.stderr = sys.__stderr__ = _text(errors)  # type: ignore[misc]
     return errors
@@ -146,12 +144,12 @@ def failure(where: str, error: BaseException, **fields: Any) -> None:
 
 
 def from_a_thread(what: str, lines: list[str], **fields: Any) -> None:
-    """Write an event and lines below it, from a real thread, past the streams: they are the hub's."""
+    """Write an event and lines below it, from a real thread, past the streams: they are the main thread's."""
     text = _line(what, fields) + "".join("  | " + texts.plain(line) + "\n" for line in lines)
     data = memoryview(text.encode("utf-8", "backslashreplace"))
     try:
         while data:
-            data = data[raw_os.write(2, data) :]
+            data = data[_write(2, data) :]
     except OSError:  # nobody is left to be told
         return
 

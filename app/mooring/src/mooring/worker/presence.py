@@ -7,10 +7,9 @@ the same: its end has come. A closed one answers whatever is sent by a reset. So
 
 from __future__ import annotations
 
-from mooring.worker import engine
 from mooring.worker.body import CONTINUE
 from mooring.worker.response import Response
-from mooring.worker.transport import GoneError, Transport
+from mooring.worker.transport import ENDED, SHUT_BY_PEER, WRITABLE, GoneError, Transport
 
 KEY = "mooring.client_gone"
 """Where it stands in the environ."""
@@ -33,16 +32,16 @@ class ClientGone:
     def __call__(self) -> bool:
         """Return whether the client has gone; it may have and this says no, for one round trip."""
         events = self._transport.events()
-        if events & engine.ENDED:
+        if events & ENDED:
             return True
-        if not events & engine.raw_select.POLLRDHUP or self._response.head_sent:
+        if not events & SHUT_BY_PEER or self._response.head_sent:
             return False
         if not self._is_11:
             return True
-        if not self._asked and events & engine.raw_select.POLLOUT:
+        if not self._asked and events & WRITABLE:
             self._asked = True
             try:
                 self._transport.send_now(CONTINUE)
             except GoneError:
                 return True
-        return bool(self._transport.events() & engine.ENDED)
+        return bool(self._transport.events() & ENDED)

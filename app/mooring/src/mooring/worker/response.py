@@ -15,10 +15,9 @@ from typing import Any
 from mooring.http.framing import LAST_CHUNK, ResponseFraming
 from mooring.settings import Settings
 from mooring.worker import failures, log
-from mooring.worker.deadlines import Pace
 from mooring.worker.file_bodies import SMALL, FileWrapper, plain_file
-from mooring.worker.transport import GoneError, Transport
-from mooring.worker.turns import EnoughError, ask_briefly, take_turn
+from mooring.worker.pace import Pace
+from mooring.worker.transport import EnoughError, GoneError, Transport
 
 JOIN = 65536
 """Bodies up to this size, in bytes, are copied behind their head to leave in one send."""
@@ -128,7 +127,7 @@ class Response(ResponseFraming):
     def _send_parts(self, parts: Iterator[bytes]) -> None:
         """Send part by part. The first may still change the head of a response without a body, if it comes soon."""
         if not self.head_sent and self.needs_no_part:
-            self.write(ask_briefly(parts))
+            self.write(self._transport.ask_briefly(parts))
             return
         if not self.head_sent or not self.is_complete:
             ends = 0.0
@@ -138,13 +137,13 @@ class Response(ResponseFraming):
                     if self.is_complete:
                         break
                 elif self.needs_no_part:  # a generator has called start_response just now
-                    self.write(ask_briefly(parts))
+                    self.write(self._transport.ask_briefly(parts))
                     return
-                ends = take_turn(ends)
+                ends = self._transport.take_turn(ends)
             else:
                 return
         if not (self.bodiless or self.cut):
-            self.cut = len(ask_briefly(parts))
+            self.cut = len(self._transport.ask_briefly(parts))
 
     def _send_whole(self, body: bytes) -> None:
         """Send a body of which all is there: its length is known without the application's help."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextvars
 import random
+import socket
 from abc import ABC, abstractmethod
 from typing import Any
 
 from mooring.http.environ import server_environ
-from mooring.worker import engine, log
+from mooring.worker import log
 from mooring.worker.application import WsgiApplication
 from mooring.worker.body import spools
 from mooring.worker.file_bodies import FileWrapper
@@ -32,7 +33,7 @@ class Server(ABC):
         self.settings = state.settings
         self.application = below(self.settings.url_prefix, application)
         self.spools_chunked_bodies = spools(application, self.settings)
-        self.environ = server_environ(listener.getsockname(), engine.raw_socket.gethostname(), FileWrapper)
+        self.environ = server_environ(listener.getsockname(), socket.gethostname(), FileWrapper)
         self.tls = tls
         self.draining = False
         self.context = contextvars.copy_context()
@@ -53,6 +54,10 @@ class Server(ABC):
     @abstractmethod
     def closed(self, connection: Any) -> None:
         """Take note: a connection has ended."""
+
+    @abstractmethod
+    def count_jobs(self) -> None:
+        """Take what the application starts from now on for a job, which the drain waits for."""
 
     @abstractmethod
     def _start_drain(self) -> None:

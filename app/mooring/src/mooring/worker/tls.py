@@ -8,20 +8,19 @@ from __future__ import annotations
 from typing import Any
 
 from mooring.settings import Settings, WrongSettingsError
-from mooring.worker.engine import raw_ssl
 
 
-def context(settings: Settings) -> Any:
-    """Return an SSLContext for the server side, None without MOORING_TLS_CERT.
+def context(settings: Settings, ssl: Any) -> Any:
+    """Return an SSLContext of that ``ssl`` module for the server side, None without MOORING_TLS_CERT.
 
     TLS 1.2 and 1.3 with the ciphers that the ssl module holds to be good. Raises WrongSettingsError when a file
     cannot be used.
     """
     if settings.tls_cert is None:
         return None
-    made = raw_ssl.SSLContext(raw_ssl.PROTOCOL_TLS_SERVER)
-    made.minimum_version = raw_ssl.TLSVersion.TLSv1_2
-    made.options |= raw_ssl.OP_NO_RENEGOTIATION | raw_ssl.OP_NO_COMPRESSION
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
     made.set_alpn_protocols(["http/1.1"])
     try:
         made.load_cert_chain(settings.tls_cert, settings.tls_key)
@@ -30,7 +29,7 @@ def context(settings: Settings) -> Any:
             [f"MOORING_TLS_CERT, MOORING_TLS_KEY: {settings.tls_cert} cannot be used: {_why(error)}."]
         ) from error
     if settings.tls_client_ca is not None:
-        made.verify_mode = raw_ssl.CERT_REQUIRED
+        made.verify_mode = ssl.CERT_REQUIRED
         try:
             made.load_verify_locations(settings.tls_client_ca)
         except OSError as error:

@@ -1,4 +1,8 @@
-"""Eventlet in a forked child: a new hub, and nothing that waited on the old one ever runs."""
+"""Eventlet in a forked child: a new hub, and nothing that waited on the old one ever runs.
+
+No green thread but the one that forked runs in the child. The others are kept as they are, since to collect one would run its
+``finally`` blocks a second time.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,14 @@ import threading
 from typing import Any
 
 from eventlet import event, hubs, queue, semaphore
-from greenlet import getcurrent
+from greenlet import GreenletExit, getcurrent, greenlet
 
 from mooring.worker import forks
 
 _roots: list[Any] = []
 """Green threads whose descendants are the child's own."""
+_kept: list[Any] = []
+"""What must not be collected in the child."""
 
 
 def watch(hub: Any) -> None:
@@ -20,28 +26,56 @@ def watch(hub: Any) -> None:
 
 
 def _replace(hub: Any) -> None:
-    """Silence the old hub, and have the green thread that forked go on alone with a new one."""
+    """Empty the old hub, and have the green thread that forked go on alone with a new one."""
     forker = getcurrent()
-    _silence(hub)
+    _empty(hub)
     if forker is not hub.greenlet:
-        forks.guard_forker()
+        _guard_forker()
         _roots.append(forker)
     hubs.use_hub(type(hub))
     _roots.append(hubs.get_hub().greenlet)
-    _skip_strangers()
+    _wake_own_only()
     _forget_threads()
 
 
-def _silence(hub: Any) -> None:
+def _keep(what: Any) -> None:
+    """Keep an object in the child for as long as it lives."""
+    _kept.append(what)
+
+
+def _guard_forker() -> None:
+    """End the child when the green thread that forked is over, instead of going on in its parent's place."""
+    forker = root = getcurrent()
+    while root.parent is not None:
+        root = root.parent
+    if root is forker:
+        return  # the main thread's own stack: its end is the process's
+    guard = greenlet(_end_after, root)
+    guard.switch(forker)
+    _keep(forker.parent)
+    forker.parent = guard
+
+
+def _end_after(forker: Any) -> None:
+    try:
+        forker.switch()
+    except GreenletExit:
+        forks.end()
+    except BaseException as error:  # noqa: BLE001 - whatever it was, this process is over
+        forks.fail(error)
+    forks.end()
+
+
+def _empty(hub: Any) -> None:
     """Take everything off the hub, in place: it may be in the middle of a turn. Its epoll is shared: it is closed here."""
-    forks.keep((hub, list(hub.timers), list(hub.next_timers), list(hub.closed)))
+    _keep((hub, list(hub.timers), list(hub.next_timers), list(hub.closed)))
     for listeners in (hub.listeners, hub.secondaries):
         for bucket in listeners.values():
             for found in bucket.values():
                 for listener in found if isinstance(found, list) else [found]:
-                    forks.keep((listener.cb, listener.tb))
+                    _keep((listener.cb, listener.tb))
                     listener.cb = listener.tb = _nothing
-            forks.keep(dict(bucket))
+            _keep(dict(bucket))
             bucket.clear()
     for waiting in (hub.timers, hub.next_timers, hub.closed):
         waiting.clear()
@@ -61,14 +95,14 @@ def _is_own(thread: Any) -> bool:
     return False
 
 
-def _skip_strangers() -> None:
+def _wake_own_only() -> None:
     """Have locks, events and queues wake this child's green threads alone: the others' requests are the parent's."""
     acquire, do_acquire = semaphore.Semaphore.acquire, semaphore.Semaphore._do_acquire
     do_send, switch, throw = event.Event._do_send, queue.Waiter.switch, queue.Waiter.throw
 
     def forget(lock: Any) -> None:
         for waiter in [one for one in lock._waiters if not _is_own(one)]:
-            forks.keep(waiter)
+            _keep(waiter)
             lock._waiters.remove(waiter)
 
     def own_acquire(lock: Any, *args: Any, **kwargs: Any) -> Any:

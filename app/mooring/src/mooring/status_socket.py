@@ -1,4 +1,4 @@
-"""The status sockets: where they are, and how one asks.
+"""The status sockets: where they are, how one asks, and what both of their servers share.
 
 A worker or bootstrap listens on a unix socket of its own. The client sends one word and a newline, the answer
 is one line of JSON (an object), and the connection is closed. Standard library alone: every part of the
@@ -8,7 +8,11 @@ runtime may ask. Who asks may be root, and who answers an application: see `moor
 from __future__ import annotations
 
 import contextlib
+import json
+import os
+import re
 import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +23,6 @@ END_OF_STACKS = "(end of the stacks)"
 
 READY, STATS, DRAIN = "ready", "stats", "drain"
 """The words. ``ready``: state and identity; ``stats``: the same and counters; ``drain``: starts the drain."""
-
-MAX_PATH = 107
-"""Longest path of a unix socket on Linux, in bytes (unix(7): sun_path holds 108 with the closing zero)."""
 
 MAX_ANSWER = 1 << 20
 """Longest answer that is read, in bytes."""
@@ -44,6 +45,13 @@ FIELDS: dict[str, type] = {
     "error": str,
 }
 """What answers hold that is worked with or shown, if they hold it; the rest is passed on as JSON."""
+
+
+MAX_WORD = 64
+"""Longest word that a server reads, in bytes."""
+
+Answers = Mapping[str, Callable[[], dict[str, Any]]]
+"""What a server answers each word with."""
 
 
 class NoAnswerError(Exception):
@@ -70,9 +78,49 @@ def remove_own(path: Path, inode: int) -> None:
             path.unlink()
 
 
+def bind(listener: Any, path: Path) -> int:
+    """Bind a unix socket to the path, mode 0600, and return its file's inode; what a dead owner left is replaced. OSError."""
+    path.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(before)
+    return path.stat().st_ino
+
+
+def word_of(line: bytes) -> str:
+    """Return the word that a client has sent, for an answer or an error."""
+    return line.decode("ascii", "backslashreplace").strip()
+
+
+def unknown(word: str, known: Iterable[str]) -> dict[str, Any]:
+    """Return the answer to a word that is none."""
+    return {"error": f"unknown word {word!r}; known: {', '.join(sorted(known))}"}
+
+
+def line_of(answer: dict[str, Any]) -> bytes:
+    """Return the line that is sent for an answer."""
+    return json.dumps(answer).encode() + b"\n"
+
+
 def worker_socket(run_dir: Path | str, instance: str, colour: str, number: int) -> Path:
     """Return the path of a worker's status socket."""
     return Path(run_dir) / f"{instance}-{colour}-{number}.sock"
+
+
+def of_process(run_dir: Path | str, full_name: str) -> Path:
+    """Return the path of a process's status socket, by supervisord's name of it: group:name, or the group's alone."""
+    return Path(run_dir) / f"{full_name.replace(':', '-')}.sock"
+
+
+def worker_sockets(run_dir: Path | str, instance: str) -> list[Path]:
+    """List the status sockets of an instance's workers. Those of dead workers may be among them."""
+    name = re.compile(re.escape(instance) + r"-(blue|green)-(\d+)\.sock")
+    try:
+        return sorted(path for path in Path(run_dir).iterdir() if name.fullmatch(path.name))
+    except OSError:  # the folder has been removed: no workers then
+        return []
 
 
 def bootstrap_socket(run_dir: Path | str, instance: str) -> Path:
@@ -83,9 +131,9 @@ def bootstrap_socket(run_dir: Path | str, instance: str) -> Path:
 def path_problem(path: Path) -> str | None:
     """Return what is wrong with the length of a socket's path, or None."""
     length = len(str(path).encode())
-    if length <= MAX_PATH:
+    if length <= untrusted.MAX_SOCKET_PATH:
         return None
-    return f"{path} has {length} bytes, a unix socket's path at most {MAX_PATH}"
+    return f"{path} has {length} bytes, a unix socket's path at most {untrusted.MAX_SOCKET_PATH}"
 
 
 def ask(path: Path | str, word: str, timeout: float) -> dict[str, Any]:

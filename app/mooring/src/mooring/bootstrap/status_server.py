@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import re
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from mooring import private
+from mooring import status_socket
 from mooring.bootstrap.say import say
 from mooring.settings import Settings
 
@@ -21,7 +19,7 @@ LOOK = 1.0  # seconds between two looks whether the socket's file is still there
 Answers = dict[str, Callable[[], Awaitable[dict[str, Any]]]]
 
 
-class PrivateServer:
+class BootstrapStatusServer:
     """The status socket at `path` (mode 0600); `answers` holds what each word is answered with."""
 
     def __init__(self, path: Path, answers: Answers) -> None:
@@ -31,19 +29,19 @@ class PrivateServer:
 
     async def listen(self) -> None:
         """Listen and answer; what a dead bootstrap left is replaced. OSError."""
-        self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            self._server = await asyncio.start_unix_server(self._serve, str(self._path), limit=1024)
-        finally:
-            os.umask(before)
-        self._inode = self._path.stat().st_ino
+            self._inode = status_socket.bind(listener, self._path)
+            self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=1024)
+        except BaseException:
+            listener.close()
+            raise
 
     async def keep_listening(self) -> None:
         """Listen again whenever somebody has removed the file; until cancelled."""
         while True:
             await asyncio.sleep(LOOK)
-            if private.is_gone(self._path):
+            if status_socket.is_gone(self._path):
                 self._stop()
                 try:
                     await self.listen()
@@ -53,7 +51,7 @@ class PrivateServer:
     def close(self) -> None:
         """Stop listening, and remove the socket's file unless our successor has put its own there."""
         self._stop()
-        private.remove_own(self._path, self._inode)
+        status_socket.remove_own(self._path, self._inode)
 
     def _stop(self) -> None:
         if self._server:
@@ -69,26 +67,16 @@ class PrivateServer:
 
 
 async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answers: Answers) -> None:
-    word = (await reader.readline()).decode("ascii", "backslashreplace").strip()
+    word = status_socket.word_of(await reader.readline())
     answer = answers.get(word)
-    known = ", ".join(sorted(answers))
-    reply = await answer() if answer else {"error": f"unknown word {word!r}; known: {known}"}
-    writer.write(json.dumps(reply).encode() + b"\n")
+    found = await answer() if answer else status_socket.unknown(word, answers)
+    writer.write(status_socket.line_of(found))
     await writer.drain()
-
-
-def worker_sockets(settings: Settings) -> list[Path]:
-    """List the status sockets of the instance's workers. Those of dead workers may be among them."""
-    name = re.compile(re.escape(settings.instance) + r"-(blue|green)-(\d+)\.sock")
-    try:
-        return sorted(path for path in settings.run_dir.iterdir() if name.fullmatch(path.name))
-    except OSError:  # the directory has been removed: no workers then
-        return []
 
 
 async def ask_workers(settings: Settings) -> list[dict[str, Any]]:
     """Ask all workers for their stats, side by side. One that does not answer has its name and an error."""
-    found = await asyncio.gather(*(_stats(path) for path in worker_sockets(settings)))
+    found = await asyncio.gather(*(_stats(path) for path in settings.worker_sockets()))
     return [stats for stats in found if stats is not None]
 
 
@@ -104,9 +92,9 @@ async def _stats(path: Path) -> dict[str, Any] | None:
 
 
 async def _ask(path: Path) -> dict[str, Any]:
-    reader, writer = await asyncio.open_unix_connection(str(path), limit=private.MAX_ANSWER)
+    reader, writer = await asyncio.open_unix_connection(str(path), limit=status_socket.MAX_ANSWER)
     try:
-        writer.write(private.STATS.encode() + b"\n")
-        return private.parse(await reader.readline())
+        writer.write(status_socket.STATS.encode() + b"\n")
+        return status_socket.parse(await reader.readline())
     finally:
         writer.close()

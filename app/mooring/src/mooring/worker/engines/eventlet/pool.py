@@ -10,17 +10,18 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from mooring.worker import engine, log
+from mooring.worker import log
+from mooring.worker.engines.eventlet import base
 
 SPARE = 100
 """Most green threads that are kept for the next task."""
 
 
-class Threads:
+class GreenThreads:
     """Runs tasks, each in a green thread of its own until it returns. Tasks must not raise."""
 
     def __init__(self) -> None:
-        self._hub = engine.hub()
+        self._hub = base.hub()
         self._spare: list[Any] = []
 
     def run(self, task: Callable[[], None]) -> None:

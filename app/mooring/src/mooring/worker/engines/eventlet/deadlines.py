@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-from mooring.worker import engine
+from mooring.worker.engines.eventlet import base
 
 NEVER = math.inf
 
@@ -41,7 +41,7 @@ class Deadlines:
         if self._timer is not None:
             self._timer.cancel()
         self.next = moment
-        self._timer = engine.hub().schedule_call_global(max(0.0, moment - time.monotonic()), self._sweep)
+        self._timer = base.hub().schedule_call_global(max(0.0, moment - time.monotonic()), self._sweep)
 
     def _sweep(self) -> None:
         self._timer = None
@@ -55,22 +55,3 @@ class Deadlines:
                 earliest = one.deadline
         if earliest < self.next:
             self.at_latest(max(earliest, now + SPACING))
-
-
-class Pace:
-    """The patience for one transfer: a total of waiting that progress earns back.
-
-    ``limit`` seconds of waiting at first, and never more; each byte that comes through gives 1/``rate`` second
-    back. So a transfer at ``rate`` or faster never ends it, and a byte now and then does not prolong it.
-    """
-
-    __slots__ = ("_limit", "_rate", "left")
-
-    def __init__(self, limit: float, rate: int) -> None:
-        self._limit = limit
-        self._rate = rate
-        self.left = limit
-
-    def account(self, waited: float, progress: int) -> None:
-        """Take off the seconds waited, give back for the bytes of progress."""
-        self.left = min(self._limit, self.left - waited + progress / self._rate)

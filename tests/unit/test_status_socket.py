@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mooring import private
+from mooring import status_socket
 from support.folders import short_folder
 
 Answerer = Callable[[bytes | None], Path]
@@ -47,7 +47,7 @@ def answerer(tmp_path: Path) -> Iterator[Answerer]:
 
 def test_a_line_of_json_is_the_answer(answerer: Answerer) -> None:
     big = {"ready": True, "filler": "x" * 200_000}
-    assert private.ask(answerer(json.dumps(big).encode() + b"\n"), "ready", 10) == big
+    assert status_socket.ask(answerer(json.dumps(big).encode() + b"\n"), "ready", 10) == big
 
 
 @pytest.mark.parametrize(
@@ -55,22 +55,25 @@ def test_a_line_of_json_is_the_answer(answerer: Answerer) -> None:
     [(b"", "not a line of JSON"), (b"hello\n", "not a line of JSON"), (b"[1]\n", "not a JSON object")],
 )
 def test_what_is_no_answer_is_refused(answerer: Answerer, answer: bytes, told: str) -> None:
-    with pytest.raises(private.NoAnswerError, match=told):
-        private.ask(answerer(answer), "ready", 10)
+    with pytest.raises(status_socket.NoAnswerError, match=told):
+        status_socket.ask(answerer(answer), "ready", 10)
 
 
 def test_silence_ends_with_the_time(answerer: Answerer) -> None:
-    with pytest.raises(private.NoAnswerError, match=r"no answer to 'ready' within 0\.2 s"):
-        private.ask(answerer(None), "ready", 0.2)
+    with pytest.raises(status_socket.NoAnswerError, match=r"no answer to 'ready' within 0\.2 s"):
+        status_socket.ask(answerer(None), "ready", 0.2)
 
 
 def test_nobody_there_is_told_with_the_path() -> None:
-    with short_folder() as folder, pytest.raises(private.NoAnswerError, match=r"gone\.sock: No such file"):
-        private.ask(folder / "gone.sock", "ready", 1)
+    with (
+        short_folder() as folder,
+        pytest.raises(status_socket.NoAnswerError, match=r"gone\.sock: No such file"),
+    ):
+        status_socket.ask(folder / "gone.sock", "ready", 1)
 
 
 def test_names_of_sockets() -> None:
-    assert private.worker_socket("/run/x", "api", "green", 3) == Path("/run/x/api-green-3.sock")
-    assert private.bootstrap_socket("/run/x", "api") == Path("/run/x/api-bootstrap.sock")
-    assert private.path_problem(Path("/" + "a" * 106)) is None
-    assert "107" in (private.path_problem(Path("/" + "a" * 107)) or "")
+    assert status_socket.worker_socket("/run/x", "api", "green", 3) == Path("/run/x/api-green-3.sock")
+    assert status_socket.bootstrap_socket("/run/x", "api") == Path("/run/x/api-bootstrap.sock")
+    assert status_socket.path_problem(Path("/" + "a" * 106)) is None
+    assert "107" in (status_socket.path_problem(Path("/" + "a" * 107)) or "")

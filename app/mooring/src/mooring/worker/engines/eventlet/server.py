@@ -15,17 +15,19 @@ from typing import Any
 import eventlet
 from eventlet.event import Event
 
-from mooring.worker import engine, forks, log
+from mooring.worker import forks, log
 from mooring.worker.application import WsgiApplication
 from mooring.worker.balance import Balance
-from mooring.worker.connection import BUSY, Connection
-from mooring.worker.deadlines import Deadlines
-from mooring.worker.jobs import Jobs
+from mooring.worker.engines.eventlet import base
+from mooring.worker.engines.eventlet.connection import EventletConnection
+from mooring.worker.engines.eventlet.deadlines import Deadlines
+from mooring.worker.engines.eventlet.jobs import Jobs
+from mooring.worker.engines.eventlet.pool import GreenThreads
+from mooring.worker.engines.eventlet.stalls import Stalls
+from mooring.worker.engines.eventlet.transport import EventletTransport
 from mooring.worker.server import Server
-from mooring.worker.stalls import Stalls
 from mooring.worker.state import State
-from mooring.worker.threads import Threads
-from mooring.worker.transport import Transport
+from mooring.worker.stream import BUSY
 
 HESITATION = 0.001
 """How long others are left a connection before it is looked for again, in seconds."""
@@ -59,7 +61,7 @@ FAULTS_OF_ONE = (
     errno.EHOSTUNREACH,
 )
 
-INET = (engine.raw_socket.AF_INET, engine.raw_socket.AF_INET6)
+INET = (base.raw_socket.AF_INET, base.raw_socket.AF_INET6)
 
 
 class EventletServer(Server):
@@ -67,7 +69,7 @@ class EventletServer(Server):
 
     def __init__(self, listener: Any, application: WsgiApplication, state: State, tls: Any) -> None:
         super().__init__(listener, application, state, tls)
-        self.jobs = Jobs()
+        self._jobs = Jobs()
         self._listener = listener
         self._family = int(listener.family)
         self._listening: Any = None
@@ -75,11 +77,11 @@ class EventletServer(Server):
         self._back_off = BACK_OFF[0]
         self._deadlines = Deadlines(self.connections)
         self._done = Event()
-        self._hub = engine.hub()
+        self._hub = base.hub()
         self._stalls = Stalls(
             lambda: [one.thread for one in list(self.connections.values()) if one.phase == BUSY]
         )
-        self._threads = Threads()
+        self._threads = GreenThreads()
         forks.on_child(self._forsake)
 
     def _join_others(self) -> Balance | None:
@@ -96,9 +98,9 @@ class EventletServer(Server):
         for transport in self.connections:
             transport.sock.close()
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         if self._balance:
-            self._balance.tell(len(self.connections), self.state.counters.accepted)
+            self._balance.publish(len(self.connections), self.state.counters.accepted)
 
     # Life
 
@@ -107,10 +109,10 @@ class EventletServer(Server):
         if not self.draining:
             self._listener.setblocking(False)
             if self._listener.family in INET:  # accepted sockets inherit it
-                self._listener.setsockopt(engine.raw_socket.IPPROTO_TCP, engine.raw_socket.TCP_NODELAY, 1)
+                self._listener.setsockopt(base.raw_socket.IPPROTO_TCP, base.raw_socket.TCP_NODELAY, 1)
             if self.settings.max_memory:
                 self._watch_memory()
-            self._tell()
+            self._publish()
             self._listen()
         status: int = self._done.wait()
         return status
@@ -137,19 +139,19 @@ class EventletServer(Server):
 
     def _finish(self) -> None:
         """All connections are over: end, once what the application has begun beside them is over as well."""
-        if self.jobs.none:
+        if self._jobs.none:
             self._end(0)
             return
-        if names := self.jobs.names():
+        if names := self._jobs.names():
             log.event("drain_jobs", jobs=names)
         eventlet.spawn(self._finish_jobs)
 
     def _finish_jobs(self) -> None:
-        self.jobs.wait()
+        self._jobs.wait()
         self._end(0)
 
     def _cut(self) -> None:
-        cut = {"connections": len(self.connections), "jobs": self.jobs.names()}
+        cut = {"connections": len(self.connections), "jobs": self._jobs.names()}
         log.event("drain_cut", **cut, after_seconds=self.settings.drain_timeout)
         self._end(1)
 
@@ -195,7 +197,7 @@ class EventletServer(Server):
     def _accept(self) -> bool:
         """Take one connection, and serve it until it waits; return whether there was one."""
         try:
-            sock, address = engine.accept(self._listener, self._family)
+            sock, address = base.accept(self._listener, self._family)
         except BlockingIOError:
             return False  # another worker was faster
         except OSError as error:
@@ -223,14 +225,18 @@ class EventletServer(Server):
 
     def _begin(self, sock: Any, address: Any, *, is_inside: bool = False) -> None:
         """Run a connection's green thread until it waits for the first time. To be called on the hub."""
-        transport = Transport(sock, self._deadlines)
-        connection = Connection(self, transport, address, is_inside=is_inside)
+        transport = EventletTransport(sock, self._deadlines)
+        connection = EventletConnection(self, transport, address, is_inside=is_inside)
         self.connections[transport] = connection
         self.state.counters.open += 1
-        self._tell()
+        self._publish()
         self._threads.run(connection.run)
 
-    # What connections tell
+    # What connections tell, and the worker's life
+
+    def count_jobs(self) -> None:
+        """Take what the application starts from now on for a job, which the drain waits for."""
+        self._jobs.count()
 
     def count_request(self) -> None:
         """Count a request, and watch that it blocks nobody; the last one before recycling starts the drain."""
@@ -238,11 +244,11 @@ class EventletServer(Server):
             self._stalls.wake()
         super().count_request()
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: EventletConnection) -> None:
         """Take note: a connection has ended."""
         del self.connections[connection.transport]
         self.state.counters.open -= 1
-        self._tell()
+        self._publish()
         if self.draining:
             if not self.connections:
                 self._finish()

@@ -23,9 +23,9 @@ from greenlet import getcurrent
 
 from mooring.http.websocket_frames import CLOSE, PONG, Frames
 from mooring.settings import Settings
-from mooring.worker import engine
-from mooring.worker.deadlines import Pace
-from mooring.worker.transport import READ_LATER, WRITE_LATER, Transport
+from mooring.worker.engines.eventlet import base
+from mooring.worker.engines.eventlet.transport import READ_LATER, WRITE_LATER, EventletTransport
+from mooring.worker.pace import Pace
 
 GOING_AWAY = b"\x88\x02\x03\xe9"
 """A whole Close frame with status 1001."""
@@ -55,7 +55,7 @@ PASSED_ON = frozenset(
 class Websocket:
     """The client's socket in the application's hands. A method that has to wait lets other green threads go on."""
 
-    def __init__(self, transport: Transport, early: bytes, version: str, settings: Settings) -> None:
+    def __init__(self, transport: EventletTransport, early: bytes, version: str, settings: Settings) -> None:
         """Take the connection, what has arrived behind the head, and the client's ``Sec-WebSocket-Version``."""
         self._transport = transport
         self._sock = transport.sock
@@ -101,19 +101,19 @@ class Websocket:
             return early
         while True:
             try:
-                received: bytes = self._sock.recv(size, flags)
+                data: bytes = self._sock.recv(size, flags)
             except READ_LATER:  # noqa: PERF203 - waiting is what the loop is for
                 self._wait(self._timeout, read=True)
             except WRITE_LATER:
                 self._wait(self._timeout, write=True)
             else:
-                return received
+                return data
 
     def recv_into(self, buffer: Any, size: int = 0, flags: int = 0) -> int:
         """Do as ``recv``, into a buffer."""
-        received = self.recv(size or len(buffer), flags)
-        buffer[: len(received)] = received
-        return len(received)
+        data = self.recv(size or len(buffer), flags)
+        buffer[: len(data)] = data
+        return len(data)
 
     def send(self, data: Any, flags: int = 0) -> int:  # noqa: ARG002 - of the socket's signature
         """Send all of the data."""
@@ -154,7 +154,7 @@ class Websocket:
         self._ended = True
         if self._waiting:
             self._wake()
-            engine.yield_turn()
+            base.yield_turn()
 
     def go_away(self) -> None:
         """Have the client told to go elsewhere as soon as may be. To be called on the hub, or by the connection."""
@@ -211,7 +211,7 @@ class Websocket:
 
     def _wake(self) -> None:
         for thread in self._waiting:
-            engine.hub().schedule_call_global(0, self._throw, thread)
+            base.hub().schedule_call_global(0, self._throw, thread)
 
     def _throw(self, thread: Any) -> None:
         if thread in self._waiting:
@@ -229,7 +229,7 @@ class Websocket:
             self._left = self._transport.shutdown()
         elif self._frames.between:
             self._left = True
-            engine.hub().schedule_call_global(CLOSING, self._give_up)
+            base.hub().schedule_call_global(CLOSING, self._give_up)
             try:
                 self._send(GOING_AWAY)
             except OSError:

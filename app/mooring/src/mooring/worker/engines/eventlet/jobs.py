@@ -22,6 +22,8 @@ import eventlet
 from eventlet import greenthread
 from eventlet.green import thread as green_thread
 
+from mooring.worker.children import started_processes
+
 LOOK = 0.05
 """Seconds between two looks whether a job has ended."""
 
@@ -44,12 +46,14 @@ class Jobs:
     def count(self) -> None:
         """Count what is started from now on."""
         self._counts = True
-        self._before = {process.pid for process in _processes()}
+        self._before = {process.pid for process in started_processes()}
 
     def names(self) -> list[str]:
         """Name the jobs that run."""
         found = [name for thread, name in self._threads.items() if not thread.dead and name]
-        found += [f"process {one.name} {one.pid}" for one in _processes() if one.pid not in self._before]
+        found += [
+            f"process {one.name} {one.pid}" for one in started_processes() if one.pid not in self._before
+        ]
         return sorted(found + (["tasks of executors"] if self._ends_executors else []))
 
     def wait(self) -> None:
@@ -116,23 +120,3 @@ def _name_of_thread(bootstrap: Any) -> str:
     if type(thread).__module__ in EXECUTORS or getattr(target, "__module__", None) in EXECUTORS:
         return ""  # they wait for tasks; ``wait`` has them finish
     return f"thread {thread.name}"
-
-
-def _processes() -> list[Any]:
-    """Return the children of multiprocessing that are not daemons."""
-    module = sys.modules.get("multiprocessing.process")
-    return [] if module is None else [one for one in module.active_children() if not one.daemon]
-
-
-def forget_processes() -> None:
-    """Have multiprocessing not wait for its processes at this one's end: they are to live on."""
-    module = sys.modules.get("multiprocessing.process")
-    if module is not None:
-        module._children.difference_update(_processes())
-
-
-def ending_alone() -> set[int]:
-    """Return the pid of multiprocessing's resource tracker: it ignores SIGTERM, and ends with this process."""
-    module = sys.modules.get("multiprocessing.resource_tracker")
-    pid = None if module is None else module._resource_tracker._pid
-    return set() if pid is None else {pid}

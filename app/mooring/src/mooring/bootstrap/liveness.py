@@ -1,4 +1,4 @@
-"""When is a silent worker blocked, and when only busy? The rule of the watchdog, without any process.
+"""When is a worker that does not answer blocked, and when only busy? The rule of the watchdog, without any process.
 
 The hub of a worker answers its status socket whenever it turns. A worker that does not answer is one of
 these:
@@ -11,9 +11,9 @@ these:
 - *blocked*: neither of these. It is stopped (SIGSTOP), or waits in C for a lock, a disk, or a server's
   answer.
 
-Only a blocked worker is killed, when it has been silent and blocked for the whole of the timeout. What
-tells them apart is the kernel's account of the main thread, looked at regularly: CPU time of at least
-BUSY_SHARE of the time says busy; being runnable (state R) in at least STARVED_SHARE of the looks says
+Only a blocked worker is killed, when it has not answered and been blocked for the whole of the timeout. What
+tells them apart is the kernel's account of the main thread, sampled regularly: CPU time of at least
+BUSY_SHARE of the time says busy; being runnable (state R) in at least STARVED_SHARE of the samples says
 starved. Sources: proc_pid_stat(5).
 """
 
@@ -25,11 +25,11 @@ from dataclasses import dataclass
 
 BUSY_SHARE = 0.02
 STARVED_SHARE = 0.5
-LOOKS = 10  # looks per timeout
+SAMPLES = 10  # samples per timeout
 
 
 class Verdict(enum.Enum):
-    """What to think of a silent worker."""
+    """What to think of a worker that does not answer."""
 
     WAIT = "too early to say"
     BUSY = "it computes"
@@ -39,7 +39,7 @@ class Verdict(enum.Enum):
 
 
 @dataclass(frozen=True)
-class Look:
+class Sample:
     """The main thread at one moment: state letter, CPU seconds so far, and whether it is traced."""
 
     state: str
@@ -47,43 +47,43 @@ class Look:
     traced: bool
 
 
-class Silence:
+class Liveness:
     """Judges one worker from its last answer on.
 
     `timeout` and `grace` (granted once more on top) are in seconds. Time counts at most double the interval
-    of the looks: when we have been stopped ourselves, or the whole machine was, nobody is to blame for it.
+    of the samples: when we have been stopped ourselves, or the whole machine was, nobody is to blame for it.
     """
 
     def __init__(self, timeout: float, grace: float, now: float) -> None:
         self._timeout, self._due = timeout, timeout + grace
-        self._last, self._silent = now, 0.0
-        self._looks: deque[tuple[float, Look]] = deque()
+        self._last, self._unanswered = now, 0.0
+        self._samples: deque[tuple[float, Sample]] = deque()
 
     @property
     def interval(self) -> float:
-        """Seconds from one look to the next."""
-        return self._timeout / LOOKS
+        """Seconds from one sample to the next."""
+        return self._timeout / SAMPLES
 
-    def look(self, look: Look, now: float) -> Verdict:
-        """Take one more look into account, and judge by those of the last timeout."""
-        self._silent += min(now - self._last, 2 * self.interval)
+    def judge(self, sample: Sample, now: float) -> Verdict:
+        """Take one more sample into account, and judge by those of the last timeout."""
+        self._unanswered += min(now - self._last, 2 * self.interval)
         self._last = now
-        self._looks.append((self._silent, look))
-        while self._looks and self._looks[0][0] < self._silent - self._timeout:
-            self._looks.popleft()
-        # One interval less: the last answer came up to an interval before the silence was noticed
-        if self._silent < self._due - self.interval:
+        self._samples.append((self._unanswered, sample))
+        while self._samples and self._samples[0][0] < self._unanswered - self._timeout:
+            self._samples.popleft()
+        # One interval less: the last answer came up to an interval before that was noticed
+        if self._unanswered < self._due - self.interval:
             return Verdict.WAIT
-        return self._judge()
+        return self._verdict()
 
-    def _judge(self) -> Verdict:
-        (start, first), (end, last) = self._looks[0], self._looks[-1]
+    def _verdict(self) -> Verdict:
+        (start, first), (end, last) = self._samples[0], self._samples[-1]
         if last.traced:
             return Verdict.TRACED
         if last.state == "T":
             return Verdict.BLOCKED
         if last.cpu - first.cpu >= BUSY_SHARE * (end - start):
             return Verdict.BUSY
-        if sum(look.state == "R" for _, look in self._looks) >= STARVED_SHARE * len(self._looks):
+        if sum(sample.state == "R" for _, sample in self._samples) >= STARVED_SHARE * len(self._samples):
             return Verdict.STARVED
         return Verdict.BLOCKED

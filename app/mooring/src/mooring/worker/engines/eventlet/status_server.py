@@ -1,4 +1,4 @@
-"""The worker's side of the status socket (``mooring.private``): answers ready and stats, takes drain.
+"""The worker's side of the status socket (``mooring.status_socket``): answers ready and stats, takes drain.
 
 It runs in green threads on the hub: an answer proves that the hub turns, which is what the watchdog wants to know.
 """
@@ -6,9 +6,7 @@ It runs in green threads on the hub: an answer proves that the hub turns, which 
 from __future__ import annotations
 
 import errno
-import json
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ import eventlet
 from eventlet.green import socket
 from eventlet.hubs import trampoline
 
-from mooring import private
+from mooring import status_socket
 from mooring.worker import forks, log
 
 ANSWER_TIME = 5.0
@@ -29,10 +27,10 @@ LOOK = 5.0
 """Seconds between two looks whether the socket's file is still there: seldom, for an idle worker is to cost nothing."""
 
 
-class PrivateServer:
+class EventletStatusServer:
     """Listens on the unix socket at ``path`` and answers each word by calling what ``answers`` holds for it."""
 
-    def __init__(self, path: Path, answers: dict[str, Callable[[], dict[str, Any]]]) -> None:
+    def __init__(self, path: Path, answers: status_socket.Answers) -> None:
         self._path = path
         self._answers = answers
         self._spare = -1
@@ -58,13 +56,7 @@ class PrivateServer:
 
     def _listen(self) -> None:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._path.unlink(missing_ok=True)
-        before = os.umask(0o177)
-        try:
-            listener.bind(str(self._path))
-        finally:
-            os.umask(before)
-        self._inode = self._path.stat().st_ino
+        self._inode = status_socket.bind(listener, self._path)
         listener.listen(64)
         self._listener, self._accepting = listener, eventlet.spawn(self._accept, listener)
 
@@ -72,25 +64,25 @@ class PrivateServer:
         """Listen again whenever somebody has removed the file: nobody could ask or watch this worker any more."""
         while True:
             eventlet.sleep(LOOK)
-            if not private.is_gone(self._path):
+            if not status_socket.is_gone(self._path):
                 continue
             try:
                 self._accepting.kill()
                 self._listener.close()
                 self._listen()
             except OSError as error:
-                log.event("private_socket", problem=str(error))
+                log.event("status_socket", problem=str(error))
 
     def stop(self) -> None:
         """Remove the socket's file, unless another process has put its own there."""
         self._keeping.kill()
-        private.remove_own(self._path, self._inode)
+        status_socket.remove_own(self._path, self._inode)
 
     def _keep_spare(self) -> None:
         try:
             self._spare = os.open(os.devnull, os.O_RDONLY)
         except OSError as error:  # the application was faster; the next answer's descriptor may be had
-            log.event("private_socket", problem=str(error))
+            log.event("status_socket", problem=str(error))
 
     def _accept(self, listener: Any) -> None:
         while True:
@@ -98,7 +90,7 @@ class PrivateServer:
             try:
                 client = self._take(listener)
             except OSError as error:
-                log.event("private_socket", problem=str(error))
+                log.event("status_socket", problem=str(error))
                 eventlet.sleep(RETRY)
                 continue
             if self._spare >= 0:
@@ -124,23 +116,19 @@ class PrivateServer:
             with eventlet.Timeout(ANSWER_TIME, False), client:
                 word = self._read_word(client)
                 answer = self._answers.get(word)
-                if answer is None:
-                    known = ", ".join(sorted(self._answers))
-                    reply: dict[str, Any] = {"error": f"unknown word {word!r}; known: {known}"}
-                else:
-                    reply = answer()
-                client.sendall(json.dumps(reply).encode() + b"\n")
+                found = answer() if answer else status_socket.unknown(word, self._answers)
+                client.sendall(status_socket.line_of(found))
         except OSError as error:
-            log.event("private_socket", problem=str(error))
+            log.event("status_socket", problem=str(error))
         finally:
             self._clients.discard(client)
 
     @staticmethod
     def _read_word(client: Any) -> str:
         line = b""
-        while not line.endswith(b"\n") and len(line) < 64:
-            received = client.recv(64)
-            if not received:
+        while not line.endswith(b"\n") and len(line) < status_socket.MAX_WORD:
+            data = client.recv(status_socket.MAX_WORD)
+            if not data:
                 break
-            line += received
-        return line.decode("ascii", "backslashreplace").strip()
+            line += data
+        return status_socket.word_of(line)

@@ -12,7 +12,8 @@ from typing import Any
 
 from greenlet import getcurrent
 
-from mooring.worker import engine
+from mooring.worker.engines.eventlet import base
+from mooring.worker.transport import EnoughError
 
 AFTERWARDS = 2.0
 """Seconds that an application has for what nobody will read."""
@@ -24,17 +25,13 @@ SPELL = 0.01
 """Seconds that a loop goes on without letting others have their turn."""
 
 
-class EnoughError(BaseException):
-    """Thrown into an application that goes on although its response is over, as GeneratorExit is."""
-
-
 def take_turn(ends: float) -> float:
     """Let others have their turn if the present one is over; return when the next ends. The first ``ends`` is 0."""
     now = time.monotonic()
     if now < ends:
         return ends
     if ends:
-        engine.yield_turn()
+        base.yield_turn()
         now = time.monotonic()
     return now + SPELL
 
@@ -66,7 +63,7 @@ class _Limit:
         self._since[getcurrent()] = time.monotonic()
         if not self._is_watched:
             self._is_watched = True
-            engine.hub().schedule_call_global(LOOK, self._look)
+            base.hub().schedule_call_global(LOOK, self._look)
 
     def leave(self) -> None:
         self._since.pop(getcurrent(), None)
@@ -78,7 +75,7 @@ class _Limit:
                 thread.throw(EnoughError)  # again at the next look, if the application goes on all the same
         self._is_watched = bool(self._since)
         if self._is_watched:
-            engine.hub().schedule_call_global(LOOK, self._look)
+            base.hub().schedule_call_global(LOOK, self._look)
 
 
 _limit = _Limit()
