@@ -14,7 +14,7 @@ def site() -> Iterator[Site]:
     """Deploy the greeter; what is left at the end is removed, and that too must work."""
     with greeter() as one:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
+            patch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring.mooring.summary")
             one.first = one.deploy()
         yield one
         # It is removed whatever has become of it: of supervisord's virtualenv nothing is left.

@@ -24,29 +24,29 @@ PLAY = """
   environment: {GREETING: good day}
   vars: {who: you, ansible_python_interpreter: PYTHON}
   tasks:
-    - run_program:
+    - mooring.mooring.run_program:
         argv: [sh, -c, 'echo "$GREETING, $(cat)" in "${PWD##*/}"; echo odd >&2; exit 3']
         stdin: w\u00f6rld
         chdir: FOLDER
       register: text
       failed_when: text.rc != 3
-    - run_program: {argv: [tar, --list], stdin_file: FOLDER/a.tar}
+    - mooring.mooring.run_program: {argv: [tar, --list], stdin_file: FOLDER/a.tar}
       register: file
       changed_when: false
-    - run_program: {argv: [no-such-program]}
+    - mooring.mooring.run_program: {argv: [no-such-program]}
       register: missing
       failed_when: missing.rc == 0
-    - place_files:
+    - mooring.mooring.place_files:
         entries:
           - {path: FOLDER/made, folder: true, mode: "0700"}
           - {path: FOLDER/made/text, template: FOLDER/text.j2, vars: {what: tea}, mode: "0600"}
       register: placed
-    - place_files:
+    - mooring.mooring.place_files:
         entries: [{path: FOLDER/made/text, content: "other\\n"}]
       check_mode: true
       diff: true
       register: checked
-    - place_files:
+    - mooring.mooring.place_files:
         entries: [{path: FOLDER/made/text, content: hush}]
       no_log: true
       diff: true
@@ -124,7 +124,7 @@ INSTALL = """
     __virtualenv_bundle: {path: FOLDER/a.tar, sha256: DIGEST, sbom: FOLDER/absent}
   tasks:
     - block:
-        - include_role: {name: virtualenv, tasks_from: install}
+        - include_role: {name: mooring.mooring.virtualenv, tasks_from: install}
       rescue:
         - copy: {dest: FOLDER/told, content: "{{ ansible_failed_result.msg }}"}
 """

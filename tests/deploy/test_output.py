@@ -233,14 +233,14 @@ def test_a_first_deploy_is_short_and_ends_with_one_summary(site: Site) -> None:
 
 
 def test_an_unchanged_deploy_says_so_in_a_few_lines(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring.mooring.summary")
     output = site.deploy()
     assert len(output.splitlines()) <= 15 + output.count(" so far: "), output
     assert "nothing to do, all is as the inventory says (changed=0)." in output.splitlines()[-1]
 
 
 def test_a_check_shows_diffs_and_what_a_run_would_do(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring.mooring.summary")
     done = site.run("deploy.yml", "--check", "--diff", workers=3)
     assert done.returncode == 0, done.stdout
     assert "+numprocs=3" in done.stdout
@@ -249,7 +249,7 @@ def test_a_check_shows_diffs_and_what_a_run_would_do(site: Site, monkeypatch: py
 
 
 def test_ctrl_c_says_what_is_left_and_what_to_type(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring")
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "mooring.mooring.summary")
     process = site.start("deploy.yml", app_environment={"GREETING": "interrupted"})
     assert process.stdout
     output = ""

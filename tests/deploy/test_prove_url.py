@@ -15,7 +15,7 @@ PLAYBOOK = """\
   gather_facts: false
   vars_files: [{wiring}]
   tasks:
-    - ansible.builtin.import_role: {{name: site, tasks_from: known}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.site, tasks_from: known}}
       vars: {{site_target: {{}}}}
     - ansible.builtin.copy:
         content: "{{{{ {{'url': prove_url, 'allow': prove_allow}} | to_json }}}}"

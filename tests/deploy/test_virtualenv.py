@@ -25,7 +25,7 @@ PLAY = """
   gather_facts: false
   vars_files: [{wiring}]
   tasks:
-    - ansible.builtin.import_role: {{name: virtualenv}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.virtualenv}}
       vars: {settings}
 """
 

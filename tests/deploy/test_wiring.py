@@ -28,7 +28,7 @@ PLAYBOOK = """\
   connection: local
   vars_files: [{prove}, {wiring}]
   tasks:
-    - ansible.builtin.import_role: {{name: site}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.site}}
       tags: never
     - ansible.builtin.copy:
         dest: "{folder}/{{{{ inventory_hostname }}}}.json"

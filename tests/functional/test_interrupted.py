@@ -42,7 +42,6 @@ class CallbackModule(CallbackBase):
 def test_ctrl_c_while_a_process_is_forked_ends_the_run(tmp_path: Path, verbose: list[str]) -> None:
     (tmp_path / "play.yml").write_text(PLAYBOOK)
     (tmp_path / "interrupting.py").write_text(INTERRUPTING)
-    plugins = f"{REPOSITORY / 'playbooks/callback_plugins'}:{tmp_path}"
     done = subprocess.run(
         [
             Path(sys.executable).with_name("ansible-playbook"),
@@ -54,9 +53,10 @@ def test_ctrl_c_while_a_process_is_forked_ends_the_run(tmp_path: Path, verbose: 
         cwd=tmp_path,
         env={
             **os.environ,
-            "ANSIBLE_CALLBACK_PLUGINS": plugins,
+            "ANSIBLE_CALLBACK_PLUGINS": str(tmp_path),
+            "ANSIBLE_COLLECTIONS_PATH": str(REPOSITORY / "collections"),
             "ANSIBLE_CALLBACKS_ENABLED": "interrupting",
-            "ANSIBLE_STDOUT_CALLBACK": "mooring",
+            "ANSIBLE_STDOUT_CALLBACK": "mooring.mooring.summary",
         },
         capture_output=True,
         text=True,

@@ -43,7 +43,7 @@ def test_in_a_clone_that_everybody_may_write_to(tmp_path: Path, mode: int) -> No
     """Ansible ignores the ansible.cfg of such a folder, and says so."""
     clone = tmp_path / "a clone"
     clone.mkdir()
-    for name in ("playbooks", "roles", "inventory"):
+    for name in ("collections", "playbooks", "plugins", "roles", "inventory"):
         shutil.copytree(REPOSITORY / name, clone / name, symlinks=True)
     for name in ("deploy.yml", "ansible.cfg"):
         shutil.copy(REPOSITORY / name, clone)

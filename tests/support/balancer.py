@@ -13,11 +13,11 @@ PLAYBOOK = """\
   connection: local
   vars_files: [{wiring}]
   tasks:
-    - ansible.builtin.import_role: {{name: site}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.site}}
       tags: never
-    - ansible.builtin.include_role: {{name: loadbalancer, tasks_from: certificates}}
+    - ansible.builtin.include_role: {{name: mooring.mooring.loadbalancer, tasks_from: certificates}}
       when: __loadbalancer_verifies and {checked}
-    - ansible.builtin.import_role: {{name: loadbalancer}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.loadbalancer}}
       tags: never
     - ansible.builtin.template: {{src: {template}, dest: {said}}}
 """

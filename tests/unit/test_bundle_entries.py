@@ -91,7 +91,7 @@ def test_what_is_no_stock_project_names_nothing(tmp_path: Path, files: dict[str,
 
 
 def test_the_inventory_s_filters_ask_the_same_rules(tmp_path: Path) -> None:
-    spec = importlib.util.spec_from_file_location("stock", REPOSITORY / "roles/site/filter_plugins/stock.py")
+    spec = importlib.util.spec_from_file_location("stock", REPOSITORY / "plugins/filter/stock.py")
     assert spec is not None
     assert spec.loader is not None
     stock = importlib.util.module_from_spec(spec)

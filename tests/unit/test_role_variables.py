@@ -72,7 +72,7 @@ def test_what_is_done_on_the_controller_is_done_as_its_user() -> None:
 
 
 def test_what_roles_set_in_a_run_is_taken_for_no_slip_by_a_later_check() -> None:
-    text = (REPOSITORY / "roles/site/action_plugins/check_inventory.py").read_text()
+    text = (REPOSITORY / "plugins/action/check_inventory.py").read_text()
     (facts,) = (
         ast.literal_eval(node.value)
         for node in ast.parse(text).body

@@ -29,7 +29,7 @@ stdout: {description: What it wrote., type: str, returned: always}
 stderr: {description: What it wrote to its standard error., type: str, returned: always}
 """
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 for folder in ("app/mooring/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))
@@ -21,8 +21,8 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         """List the filters."""
         return {
-            "mooring_switches": program_file.switches,
-            "mooring_inside": program_file.inside,
-            "mooring_beside": program_file.beside,
-            "mooring_command": program_file.command,
+            "switches": program_file.switches,
+            "inside": program_file.inside,
+            "beside": program_file.beside,
+            "command": program_file.command,
         }

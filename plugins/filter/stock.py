@@ -15,7 +15,7 @@ from typing import Any
 
 @cache
 def _rules() -> ModuleType:
-    path = Path(__file__).resolve().parents[3] / "tools/bundle/entries.py"
+    path = Path(__file__).resolve().parents[2] / "tools/bundle/entries.py"
     spec = importlib.util.spec_from_file_location("mooring_bundle_entries", path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is missing")

@@ -28,7 +28,7 @@ from mooring_output import phases, report, roll, text
 from mooring_output.screen import Screen
 
 DOCUMENTATION = r"""
-name: mooring
+name: summary
 type: stdout
 short_description: Phases with their progress, then one summary
 description:
@@ -110,7 +110,7 @@ class Plain(Interruptible):
 class Loud(Plain):
     """Ansible's own output, and what is to be said of a roll that has ended early."""
 
-    CALLBACK_NAME = "mooring"
+    CALLBACK_NAME = "mooring.mooring.summary"
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Be told of Ctrl-C."""
@@ -132,7 +132,7 @@ class Loud(Plain):
 class Quiet(Plain):
     """Phases and a summary."""
 
-    CALLBACK_NAME = "mooring"
+    CALLBACK_NAME = "mooring.mooring.summary"
 
     def __init__(self) -> None:
         super().__init__()
@@ -169,7 +169,7 @@ class Quiet(Plain):
         """Begin a task, and with it perhaps a phase; none after Ctrl-C."""
         self._end_if_interrupted()
         path, _, _ = (task.get_path() or "").rpartition(":")
-        role = task._role.get_name() if task._role else ""
+        role = task._role.get_name().rpartition(".")[2] if task._role else ""
         self._screen.task(task.name or task.get_name())
         found = phases.phase(role, Path(path).stem)
         if phases.follows(found, self._under_way):
@@ -319,7 +319,7 @@ class Quiet(Plain):
 
     def _place(self, task: Any) -> str:
         path = task.get_path() or ""
-        return os.path.relpath(path) if path else ""
+        return os.path.relpath(os.path.realpath(path)) if path else ""  # not by way of collections/
 
     def _left(self) -> None:
         """Say what an interrupted run has left behind: it ends without its statistics."""

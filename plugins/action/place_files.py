@@ -31,7 +31,7 @@ paths: {description: "What has changed, as it was given; in check mode what woul
 before: {description: "By path: the text that a file of at most 256 KiB had before.", type: dict, returned: always}
 """
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))
 

@@ -13,7 +13,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.utils.display import Display
 
 DOCUMENTATION = r"""
-name: mooring_missing
+name: missing
 short_description: Refuses an inventory that does not exist
 description:
   - Ends the run with one sentence that names the inventory and those that there are.
@@ -24,7 +24,7 @@ options: {}
 class InventoryModule(BaseInventoryPlugin):
     """Takes what no file and no list of hosts is."""
 
-    NAME = "mooring_missing"
+    NAME = "mooring.mooring.missing"
 
     def verify_file(self, path: str) -> bool:
         """Take a source that does not exist."""

@@ -22,7 +22,7 @@ description:
 options: {}
 """
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))

@@ -28,7 +28,7 @@ holder_pid: {description: The holder's process on its controller, 0 when the tex
 taken: {description: Whether it is ours now., type: bool, returned: always}
 """
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))
 

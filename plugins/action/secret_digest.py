@@ -22,7 +22,7 @@ RETURN = r"""
 digest: {description: "HMAC-SHA256, in hex.", type: str, returned: always}
 """
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))
 

@@ -20,7 +20,7 @@ RETURN = r"""
 _raw: {description: The programs., type: list, elements: str}
 """
 
-TOOLS = Path(__file__).resolve().parents[3] / "tools"
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))
 

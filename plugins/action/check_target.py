@@ -23,7 +23,7 @@ RETURN = r"""
 open_files: {description: How many files supervisord and its processes may have open there., type: int, returned: always}
 """
 
-REPOSITORY = Path(__file__).resolve().parents[3]
+REPOSITORY = Path(__file__).resolve().parents[2]
 for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))

@@ -13,7 +13,7 @@ from ansible.template import Templar
 from ansible.utils.path import unfrackpath
 
 DOCUMENTATION = r"""
-name: mooring_hosts
+name: no_hosts
 type: aggregate
 short_description: Refuses a run over no hosts
 description:
@@ -27,7 +27,7 @@ class CallbackModule(CallbackBase):
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
-    CALLBACK_NAME = "mooring_hosts"
+    CALLBACK_NAME = "mooring.mooring.no_hosts"
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Refuse. Raises SystemExit, the one way for a callback to end a run."""
