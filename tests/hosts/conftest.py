@@ -1,6 +1,7 @@
 """The tooling of the test hosts lies beside the scenarios that use it, not on the packages' path."""
 
 import sys
-from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "molecule" / "hosts"))
+from support.places import REPOSITORY
+
+sys.path.insert(0, str(REPOSITORY / "molecule/resources/hosts"))

@@ -11,7 +11,8 @@ from testhosts import cli, record, ssh
 from testhosts.command import HERE, HostsError
 from testhosts.record import Host
 
-REPOSITORY = HERE.parents[1]
+from support.places import REPOSITORY
+
 HOSTS = [
     Host("api1", "bookworm", "mooring-x-api1", "10.89.7.11", "fd00::b"),
     Host("lb1", "bookworm/haproxy", "mooring-x-lb1", "10.89.7.12", "fd00::c"),
