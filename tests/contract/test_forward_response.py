@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from multicloud.core.upstream import UpstreamError
+from multicloud.client import ResponseTooLargeError
 from support.api import HTML, PREFIX, Client, text_of
 from support.upstream.server import Reply, Upstream, chunked, drop, raw, respond
 from support.upstream.wire import Seen, Wire
@@ -146,7 +146,7 @@ def test_a_bomb_is_cut(in_process_with: Callable[..., Client], msb: Upstream) ->
     msb.reply = respond(200, bomb, ("Content-Encoding", "gzip"))
     assert in_process_with().request("GET", PATH).body == bomb
     msb.reply = respond(503, bomb, ("Content-Encoding", "gzip"))
-    with pytest.raises(UpstreamError, match="decodes to more than 64 MiB"):
+    with pytest.raises(ResponseTooLargeError, match="decodes to more than 64 MiB"):
         in_process_with().request("GET", PATH)
 
 

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from multicloud.core.connections import _tls
+from multicloud.client.connection import ssl_context
 from support.api import HTML, PASSWORD, PREFIX, Client, Stage, text_of
 from support.certificates import Authority
 from support.places import SOURCES
@@ -180,7 +180,9 @@ def test_the_right_one_gets_it(in_process_with: Callable[..., Client], tmp_path:
 
 
 def test_tls_to_upstreams_begins_at_1_2() -> None:
-    assert {_tls(None, verify).minimum_version for verify in (True, False)} == {ssl.TLSVersion.TLSv1_2}
+    assert {ssl_context(None, verify=verify).minimum_version for verify in (True, False)} == {
+        ssl.TLSVersion.TLSv1_2
+    }
 
 
 def test_an_authority_can_be_named(

@@ -24,11 +24,11 @@ from bundle.backends import Workshop
 from bundle.reading import Read, read
 from bundle.requirements import ranges, wanted
 from bundle.target import Target
-from support.places import ROOT
+from support.places import REPOSITORY
 
-LOCKS = ROOT / "requirements"
+LOCKS = REPOSITORY / "requirements"
 TARGET = Target(platform.python_version(), platform.machine(), platform.libc_ver()[1])
-WORKSHOP = Workshop(ROOT / "build/bundles")
+WORKSHOP = Workshop(REPOSITORY / "build/bundles")
 
 # What must not be there without an extra, and what each extra makes possible.
 ALL_OF_A_PACKAGE = """
@@ -55,7 +55,7 @@ assert b'"openstack"' in body, body
 
 def declared(project: str) -> dict[str, Any]:
     """Read what a package says of itself."""
-    text = (ROOT / "app" / project / "pyproject.toml").read_text()
+    text = (REPOSITORY / "app" / project / "pyproject.toml").read_text()
     said: dict[str, Any] = tomllib.loads(text)["project"]
     return said
 
@@ -80,7 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             "--no-isolation",
             "--outdir",
             folder,
-            ROOT / "app" / project,
+            REPOSITORY / "app" / project,
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -144,6 +144,7 @@ def test_a_release_s_runtime(built: dict[str, Path], tmp_path: Path) -> None:
         ALL_OF_A_PACKAGE,
         "mooring.bootstrap",
         "mooring.worker",
+        "mooring.http",
         "mooring.companion",
     )
     for program in ("bootstrap", "worker"):
@@ -186,7 +187,7 @@ def test_the_api_without_a_framework(built: dict[str, Path], tmp_path: Path) -> 
 
 def test_twine_finds_nothing_to_complain_of(built: dict[str, Path]) -> None:
     done = subprocess.run(
-        ["tools/extra_venv.sh", "packages"], cwd=ROOT, capture_output=True, text=True, check=True
+        ["tools/extra_venv.sh", "packages"], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )
     files = list(next(iter(built.values())).parent.iterdir())
     assert {path.suffix for path in files} == {".whl", ".gz"}
@@ -203,12 +204,12 @@ def test_twine_finds_nothing_to_complain_of(built: dict[str, Path]) -> None:
 def test_a_deploy_installs_the_same(built: dict[str, Path], tmp_path: Path) -> None:
     """What the bundle builds from a source, and what is published, differ in nothing that is installed."""
     for project, wheel in built.items():
-        ours = sources.wheel_of(ROOT / "app" / project, TARGET, Workshop(tmp_path))
+        ours = sources.wheel_of(REPOSITORY / "app" / project, TARGET, Workshop(tmp_path))
         assert ours.contents == sources._contents(wheel)
         names = zipfile.ZipFile(wheel).namelist()
         assert f"{project}/py.typed" in names
         assert any(name.endswith("licenses/LICENSE") for name in names)
-        assert (ROOT / "app" / project / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+        assert (REPOSITORY / "app" / project / "LICENSE").read_text() == (REPOSITORY / "LICENSE").read_text()
     (sdist,) = built["mooring"].parent.glob("mooring-*.tar.gz")
     with tarfile.open(sdist) as archive:
         names = [name.partition("/")[2] for name in archive.getnames()]

@@ -13,12 +13,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from multicloud.core import capacity, coding, drivers, fields, lookup, redirects, reply, shallow
-from multicloud.core.answer import RefusedError
-from multicloud.core.client import Outgoing, origin
-from multicloud.core.connections import BLOCK, MOST_HEAD, Connection
-from multicloud.core.received import Received
-from multicloud.core.upstream import UpstreamError
+from multicloud.client import HTTPError, Origin, Request, Response, decoding, head
+from multicloud.client.connection import BLOCK, Connection
+from multicloud.client.head import MAX_HEAD
+from multicloud.core import capacity, drivers, headers, lookup, redirects, shallow
+from multicloud.core.responses import RequestError
 from support import fuzzing
 from support.fuzzing import PARSER, PLACES, bounded, documents, pieces, spoilt
 
@@ -75,21 +74,21 @@ def answers(draw: st.DrawFn) -> bytes:
 @settings(PARSER)
 @given(spoilt(answers()))
 @example(b"HTTP/1.1 200 OK\n" + b"X: y\n" * 5000)
-def test_the_head_of_an_answer(head: bytes) -> None:
+def test_the_head_of_an_answer(data: bytes) -> None:
     with bounded():
         try:
-            found = reply.parse(head)
-        except UpstreamError:
+            found = head.parse(data)
+        except HTTPError:
             return
     assert 0 <= found.status <= 999
-    assert len(found.fields) <= reply.MOST_FIELDS
+    assert len(found.headers) <= head.MAX_HEADERS
     assert found.length is None or 0 <= found.length < 10**18
     assert not (found.chunked and found.length is not None)
-    for _, value in found.fields:
+    for _, value in found.headers:
         assert "\n" not in value
     with bounded():
         try:
-            onward = fields.of_response(found.fields)
+            onward = headers.of_response(found.headers)
         except ValueError:
             return
     for name, value in onward:
@@ -110,18 +109,18 @@ def test_an_answer_on_a_connection(data: bytes, places: list[int], method: str) 
         connection = Connection(ours)
         connection.begin(time.monotonic() + fuzzing.HANGS, fuzzing.HANGS)
         try:
-            head = connection.head(method)
+            answered = connection.head(method)
             body = list(iter(connection.piece, b""))
-        except UpstreamError:
+        except HTTPError:
             return
-    assert 200 <= head.status <= 599
+    assert 200 <= answered.status <= 599
     assert connection.ended
     assert sum(map(len, body)) <= len(data)
-    assert max(map(len, body), default=0) <= BLOCK + MOST_HEAD
-    if method == "HEAD" or head.status in (204, 304):
+    assert max(map(len, body), default=0) <= BLOCK + MAX_HEAD
+    if method == "HEAD" or answered.status in (204, 304):
         assert not body
-    elif head.length is not None:
-        assert sum(map(len, body)) == head.length
+    elif answered.length is not None:
+        assert sum(map(len, body)) == answered.length
 
 
 def deflated(data: bytes) -> bytes:
@@ -156,12 +155,12 @@ def test_the_content_codings_of_a_body(data: bytes, encoding: str, places: list[
     size, largest = 0, 0
     with bounded():
         try:
-            for piece in coding.decoded(pieces(data, places), encoding):
+            for piece in decoding.decode(pieces(data, places), encoding):
                 size, largest = size + len(piece), max(largest, len(piece))
-        except UpstreamError:
+        except HTTPError:
             pass
-    assert size <= coding.MOST
-    assert largest <= max(coding.BLOCK, len(data))
+    assert size <= decoding.MAX_DECODED
+    assert largest <= max(decoding.BLOCK, len(data))
 
 
 REGION = {
@@ -178,9 +177,9 @@ TABLE = drivers.load(str(drivers.DEFAULT_TABLE))
 def test_what_aai_tells_of_a_region(body: bytes) -> None:
     with bounded():
         try:
-            vim_type, version = lookup._region_facts(body)
-        except RefusedError as refused:
-            assert refused.answer.status == 500
+            vim_type, version = lookup.region_facts(body)
+        except RequestError as refused:
+            assert refused.response.status == 500
             return
         driver = TABLE.driver(vim_type, version)
     assert driver is None or type(driver) is str
@@ -208,7 +207,7 @@ def test_a_question_for_room(body: bytes, version: str, said: bytes) -> None:
 
     def ask(owner: str, region: str, path: str, wanted: bytes) -> Any:
         asked.append(path)
-        assert len(wanted) <= capacity.MOST_WANTED
+        assert len(wanted) <= capacity.MAX_WANTED
         assert set(path) <= set("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-/")
         try:
             return shallow.loads(said)
@@ -218,8 +217,8 @@ def test_a_question_for_room(body: bytes, version: str, said: bytes) -> None:
     with bounded():
         try:
             wanted, vims = capacity.parse(body, version, 10)
-        except RefusedError as refused:
-            assert refused.answer.status == 400
+        except RequestError as refused:
+            assert refused.response.status == 400
             return
         found = capacity.with_room(vims, version, wanted, ask, 1)
         json.dumps(found)
@@ -244,6 +243,13 @@ class Ended:
     """A connection whose response has no body."""
 
     ended = True
+
+
+class Nowhere:
+    """A pool that keeps nothing."""
+
+    def put(self, connection: Connection) -> None:
+        pass
 
 
 LOCATIONS = st.one_of(
@@ -303,16 +309,16 @@ LOCATIONS = st.one_of(
 @example(["http://\u2100/"], 302, "GET")
 def test_a_redirect_of_a_driver(locations: list[str], status: int, method: str) -> None:
     lines = [("Location", each.encode("latin-1", "replace").decode("latin-1")) for each in locations]
-    head = reply.Head(status, lines, 0, chunked=False, keep=True)
-    received = Received(head, Ended(), lambda _: None)  # type: ignore[arg-type] # all that it uses
-    outgoing = Outgoing(method, "http://msb/api/x", {"X-Auth-Token": "secret"})
+    found = head.ResponseHead(status, lines, 0, chunked=False, keep=True)
+    response = Response(found, Ended(), Nowhere())  # type: ignore[arg-type] # all that it uses
+    request = Request(method, "http://msb/api/x", {"X-Auth-Token": "secret"})
     with bounded():
         try:
-            following = redirects.Redirects("http://msb", []).next(outgoing, received)
-        except UpstreamError:
+            following = redirects.Redirects("http://msb", []).following(request, response)
+        except HTTPError:
             return
     if following is not None:
-        assert origin(following.url) == ("http", "msb", 80)
+        assert Origin.of(following.url) == ("http", "msb", 80)
         assert following.url.isascii()
         assert not set(following.url) & {" ", "\r", "\n", "\t", "\0"}
 
@@ -325,6 +331,6 @@ def test_what_is_sound_is_taken() -> None:
         connection.begin(time.monotonic() + fuzzing.HANGS, fuzzing.HANGS)
         assert connection.head("GET").status == 200
         assert connection.piece() == b"hello"
-    assert b"".join(coding.decoded([NESTED[0]], "gzip, gzip")) == b"x" * 1000
-    with pytest.raises(UpstreamError):
-        list(coding.decoded([b"x"], "gzip"))
+    assert b"".join(decoding.decode([NESTED[0]], "gzip, gzip")) == b"x" * 1000
+    with pytest.raises(HTTPError):
+        list(decoding.decode([b"x"], "gzip"))

@@ -10,11 +10,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from multicloud.core import coding
-from multicloud.core.connections import Connection, Origin
-from multicloud.core.pools import MOST_ORIGINS, QUIET, Pools
-from multicloud.core.reply import parse
-from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeoutError
+from multicloud.client import (
+    DecodeError,
+    HTTPError,
+    Origin,
+    PoolLimits,
+    PoolManager,
+    ProtocolError,
+    ResponseTooLargeError,
+    Timeout,
+    TimeoutExpiredError,
+    decoding,
+)
+from multicloud.client.connection import Connection
+from multicloud.client.head import parse
+from multicloud.client.manager import MAX_POOLS
+from multicloud.client.pool import QUIET, ConnectionPool
 
 
 @pytest.mark.parametrize(
@@ -48,7 +59,7 @@ from multicloud.core.upstream import TooLongError, UpstreamError, UpstreamTimeou
 )
 def test_heads(head: bytes, expected: tuple[object, ...]) -> None:
     found = parse(head)
-    assert (found.status, found.fields, found.length, found.chunked, found.keep) == expected
+    assert (found.status, found.headers, found.length, found.chunked, found.keep) == expected
 
 
 @pytest.mark.parametrize(
@@ -75,7 +86,7 @@ def test_heads(head: bytes, expected: tuple[object, ...]) -> None:
     ],
 )
 def test_heads_that_break_http(head: bytes) -> None:
-    with pytest.raises(UpstreamError):
+    with pytest.raises(ProtocolError):
         parse(head)
 
 
@@ -100,17 +111,17 @@ TEXT = bytes(range(256)) * 1000
 @pytest.mark.parametrize("size", [1, 1000, 1 << 30])
 def test_codings(encoding: str, data: bytes, size: int) -> None:
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
-    found = list(coding.decoded(pieces, encoding))
+    found = list(decoding.decode(pieces, encoding))
     assert b"".join(found) == (TEXT if data else b"")
-    assert encoding == "br" or all(len(piece) <= coding.BLOCK for piece in found), "memory is bounded"
+    assert encoding == "br" or all(len(piece) <= decoding.BLOCK for piece in found), "memory is bounded"
 
 
 @pytest.mark.parametrize(
     "data", [b"not gzip", gzip.compress(TEXT)[:-20], gzip.compress(TEXT)[:50] + b"\xff" * 500]
 )
 def test_a_coding_that_is_broken(data: bytes) -> None:
-    with pytest.raises(UpstreamError):
-        list(coding.decoded([data], "gzip"))
+    with pytest.raises(DecodeError):
+        list(decoding.decode([data], "gzip"))
 
 
 def bomb(codings: int, size: int = 100 << 20) -> bytes:
@@ -133,12 +144,12 @@ def bomb(codings: int, size: int = 100 << 20) -> bytes:
     ],
 )
 def test_a_chain_of_codings_is_refused(encoding: str) -> None:
-    with pytest.raises(UpstreamError, match="more than 3 content codings"):
-        coding.decoded([], encoding)
+    with pytest.raises(DecodeError, match="more than 3 content codings"):
+        decoding.decode([], encoding)
 
 
 def test_codings_that_are_not_undone_may_be_many() -> None:
-    assert list(coding.decoded([b"x"], ",".join(["br"] * 10_000))) == [b"x"]
+    assert list(decoding.decode([b"x"], ",".join(["br"] * 10_000))) == [b"x"]
 
 
 @pytest.mark.parametrize("codings", [1, 2, 3])
@@ -148,18 +159,18 @@ def test_a_bomb_ends_early(codings: int) -> None:
 
     def explode() -> None:
         nonlocal size
-        for piece in coding.decoded([data], ", ".join(["gzip"] * codings)):
+        for piece in decoding.decode([data], ", ".join(["gzip"] * codings)):
             size += len(piece)
 
-    with pytest.raises(TooLongError, match="decodes to more than 64 MiB"):
+    with pytest.raises(ResponseTooLargeError, match="decodes to more than 64 MiB"):
         explode()
-    assert size <= coding.MOST
+    assert size <= decoding.MAX_DECODED
 
 
 def test_members_without_content_come_to_an_end() -> None:
     empty = gzip.compress(b"") * 1000
-    with pytest.raises(TooLongError):
-        list(coding.decoded([empty] * 1000, "gzip"))
+    with pytest.raises(ResponseTooLargeError):
+        list(decoding.decode([empty] * 1000, "gzip"))
 
 
 @pytest.fixture
@@ -230,54 +241,67 @@ def test_what_is_refused_before_it_ends(ends: tuple[Connection, socket.socket], 
         connection.head("GET")
         body_of(connection)
 
-    with pytest.raises(UpstreamError) as caught:
+    with pytest.raises(HTTPError) as caught:
         read()
-    assert not isinstance(caught.value, UpstreamTimeoutError)
+    assert not isinstance(caught.value, TimeoutExpiredError)
 
 
 def test_limits_are_kept_by_the_total(ends: tuple[Connection, socket.socket]) -> None:
     connection, _ = ends
     connection.begin(time.monotonic() - 1, 60)
-    with pytest.raises(UpstreamTimeoutError, match="took too long"):
+    with pytest.raises(TimeoutExpiredError, match="took too long"):
         connection.head("GET")
 
 
 def test_what_is_not_sent_again_takes_a_connection_that_has_been_quiet() -> None:
-    pools = Pools(8, 60)
-    origin = Origin("http", "a", 1, None, verify=True)
+    pool = ConnectionPool(PoolLimits(8, 60))
     pairs = [socket.socketpair() for _ in range(3)]
     ended, quiet, fresh = connections = [Connection(ours) for ours, _ in pairs]
     for connection in connections:
-        pools.give(origin, connection)
+        pool.put(connection)
     ended.idle_since = quiet.idle_since = time.monotonic() - 2 * QUIET
     fresh.idle_since = time.monotonic() + 60  # a moment ago, however slow this machine is
     pairs[0][1].close()
-    assert pools.take(origin, quiet=True) is quiet
+    assert pool.get(quiet=True) is quiet
     assert pairs[0][0].fileno() == -1, "the one that had ended was closed"
-    assert pools.take(origin, quiet=True) is None, "a fresh one may be about to end"
-    assert pools.take(origin) is fresh, "and is kept for what can be sent again"
+    assert pool.get(quiet=True) is None, "a fresh one may be about to end"
+    assert pool.get() is fresh, "and is kept for what can be sent again"
     for pair in pairs:
         for end in pair:
             end.close()
 
 
 def test_a_pool_is_bounded_and_closes_what_it_gives_up() -> None:
-    pools = Pools(2, 60)
-    pairs = [socket.socketpair() for _ in range(3)]
-    origin = Origin("http", "a", 1, None, verify=True)
-    for ours, _ in pairs:
-        pools.give(origin, Connection(ours))
-    assert [ours.fileno() == -1 for ours, _ in pairs] == [False, False, True]
+    pool = ConnectionPool(PoolLimits(2, 60))
+    pairs = [socket.socketpair() for _ in range(4)]
+    for ours, _ in pairs[:3]:
+        pool.put(Connection(ours))
+    assert [ours.fileno() == -1 for ours, _ in pairs] == [False, False, True, False]
     pairs[0][1].sendall(b"nobody has asked")
-    assert pools.take(origin) is not None
-    assert pools.take(origin) is None, "one that has spoken unasked is not used again"
-    for number in range(MOST_ORIGINS + 1):
-        ours, theirs = socket.socketpair()
-        pairs.append((ours, theirs))
-        pools.give(Origin("http", "b", number, None, verify=True), Connection(ours))
-    assert pairs[3][0].fileno() == -1, "the oldest origin's are closed"
-    del pools
-    assert pairs[-1][0].fileno() == -1
+    busy = pool.get()
+    assert busy is not None
+    assert pool.get() is None, "one that has spoken unasked is not used again"
+    pool.put(Connection(pairs[3][0]))
+    pool.close()
+    assert pairs[3][0].fileno() == -1
+    pool.put(busy)
+    assert pairs[1][0].fileno() == -1, "an exchange may end after its pool"
+    for pair in pairs:
+        for end in pair:
+            end.close()
+
+
+def test_a_manager_keeps_a_bounded_number_of_pools_and_closes_them_at_its_end() -> None:
+    manager = PoolManager(Timeout(1, 1, 1), PoolLimits(2, 60), ca_file=None, verify=True)
+    pairs = []
+    for number in range(MAX_POOLS + 1):
+        pairs.append(socket.socketpair())
+        pool = manager.pool(Origin("http", "b", number))
+        assert manager.pool(Origin("http", "b", number)) is pool
+        pool.put(Connection(pairs[-1][0]))
+    assert [ours.fileno() == -1 for ours, _ in pairs] == [True] + [False] * MAX_POOLS, "the oldest origin's"
+    del manager
+    assert all(ours.fileno() == -1 for ours, _ in pairs)
     for pair in pairs:
         for end in pair:
             end.close()

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from multicloud.core import fields
+from multicloud.core import headers
 from multicloud.core.accept import admits_json
-from multicloud.core.answer import to_json
 from multicloud.core.body import BLOCK, ClientGoneError, RequestBody
+from multicloud.core.responses import to_json
 from multicloud.core.routes import ROUTES, match
 from multicloud.core.target import below_prefix, is_sound, raw_target, visible
 
@@ -156,11 +156,11 @@ def test_request_fields() -> None:
         "PATH_INFO": "/",
         "wsgi.input": None,
     }
-    assert fields.of_request(environ) == {"X-Three": "3", "Content-Type": "a/b"}
-    assert fields.of_request({"CONTENT_TYPE": ""}) == {}
+    assert headers.of_request(environ) == {"X-Three": "3", "Content-Type": "a/b"}
+    assert headers.of_request({"CONTENT_TYPE": ""}) == {}
 
 
-def test_fields_of_a_question_of_our_own() -> None:
+def test_headers_of_a_request_of_our_own() -> None:
     environ = {
         "HTTP_ACCEPT": "*/*",
         "HTTP_ACCEPT_ENCODING": "br",
@@ -173,7 +173,7 @@ def test_fields_of_a_question_of_our_own() -> None:
         "CONTENT_LENGTH": "5",
         "CONTENT_TYPE": "a/b",
     }
-    assert fields.of_question(environ) == {"Accept-Language": "de", "Project": "p"}
+    assert headers.of_own_request(environ) == {"Accept-Language": "de", "Project": "p"}
 
 
 def test_response_fields() -> None:
@@ -187,7 +187,7 @@ def test_response_fields() -> None:
         ("transfer-encoding", "chunked"),
         ("X-Tab", "a\tb"),
     ]
-    assert fields.of_response(lines) == [("Set-Cookie", "a"), ("set-cookie", "b"), ("X-Tab", "a\tb")]
+    assert headers.of_response(lines) == [("Set-Cookie", "a"), ("set-cookie", "b"), ("X-Tab", "a\tb")]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_response_fields() -> None:
 )
 def test_response_fields_that_http_does_not_allow(name: str, value: str) -> None:
     with pytest.raises(ValueError, match="that HTTP does not allow"):
-        fields.of_response([(name, value)])
+        headers.of_response([(name, value)])
 
 
 class Stingy(io.RawIOBase):

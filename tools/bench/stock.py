@@ -11,9 +11,9 @@ from typing import Any
 
 import urllib3
 
-from multicloud.core import broker, client
-from multicloud.core.client import Outgoing, Service
-from multicloud.core.settings import Settings
+from multicloud import client
+from multicloud.client import PoolLimits, Request, Timeout
+from multicloud.core import msb
 from multicloud.pecan_web import app, argspec
 
 
@@ -28,49 +28,51 @@ def make_app() -> Any:
 
 
 class _Whole:
-    """A response that was read as a whole: what the API uses of ``multicloud.core.received.Received``."""
+    """A response that was read as a whole: what a forward uses of ``multicloud.client.Response``."""
 
     def __init__(self, response: Any) -> None:
         self._body = response.data
         self.status = response.status
-        self.fields = list(response.headers.items())
+        self.headers = list(response.headers.items())
         self.length = len(self._body)
 
-    def hold(self) -> bytes:
+    def preload(self) -> bytes:
         """Return the body."""
         body: bytes = self._body
         return body
 
 
-class _Client(client.Client):
-    """The API's client by urllib3."""
+class _Unpooled(client.PoolManager):
+    """urllib3 in the place of the API's client, with a connection for each request."""
 
-    def __init__(self, settings: Settings, pool: Any = None) -> None:
-        super().__init__(settings)
-        self._pool = pool
+    pool: Any = None
 
-    def send(self, service: Service, outgoing: Outgoing, deadline: float) -> Any:  # noqa: ARG002 - the API's client's
+    def urlopen(self, request: Request, deadline: float) -> Any:  # noqa: ARG002 - the API's client's
         """Send a request and return its response."""
-        pool = self._pool or urllib3.PoolManager()
+        pool = self.pool or urllib3.PoolManager()
         try:
             return _Whole(
                 pool.request(
-                    outgoing.method,
-                    outgoing.url,
-                    body=outgoing.body,
-                    headers=outgoing.fields,
+                    request.method,
+                    request.url,
+                    body=request.body,
+                    headers=request.headers,
                     retries=False,
                     redirect=False,
                     decode_content=False,
                 )
             )
         finally:
-            if self._pool is None:
+            if self.pool is None:
                 pool.clear()
 
 
-def _pooled(settings: Settings) -> _Client:
-    return _Client(settings, urllib3.PoolManager(maxsize=settings.pool_size))
+class _Pooled(_Unpooled):
+    """The same with a pool of connections."""
+
+    def __init__(self, timeout: Timeout, limits: PoolLimits, **tls: Any) -> None:
+        super().__init__(timeout, limits, **tls)
+        self.pool = urllib3.PoolManager(maxsize=limits.maxsize)
 
 
 def _django() -> Any:
@@ -79,11 +81,11 @@ def _django() -> Any:
 
 def make_pooled() -> Any:
     """Return the API by Django whose client is urllib3 with a pool."""
-    vars(broker)["Client"] = _pooled
+    vars(msb)["PoolManager"] = _Pooled
     return _django()
 
 
 def make_unpooled() -> Any:
     """Return the API by Django whose client is urllib3 with a connection for each request."""
-    vars(broker)["Client"] = _Client
+    vars(msb)["PoolManager"] = _Unpooled
     return _django()

@@ -16,7 +16,7 @@ from json import dumps
 from time import perf_counter
 from typing import Any
 
-from multicloud.core import answer
+from multicloud.core import responses
 from multicloud.core.lines import LineWriter
 from multicloud.core.settings import Settings
 from multicloud.core.target import raw_target
@@ -96,7 +96,7 @@ class RequestLog:
             body = self._application(environ, start)
         except Exception:
             log.exception("the framework failed")
-            failed = answer.INTERNAL
+            failed = responses.INTERNAL
             start(f"{failed.status} {failed.reason}", list(failed.headers), sys.exc_info())
             body = [failed.body] if isinstance(failed.body, bytes) else failed.body
         if record.streamed:

@@ -11,15 +11,15 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from multicloud.core import drivers
+from multicloud.client import PoolLimits, Timeout
+from multicloud.core import casts, drivers
+from multicloud.core.casts import Secret
 from multicloud.core.drivers import DriverTable
 
 PREFIX = "MULTICLOUD_"
@@ -31,115 +31,6 @@ class WrongSettingsError(ValueError):
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
-
-
-class Secret:
-    """A text that never shows itself: not in repr, str, formatting or a traceback's locals."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """Return the text itself, for the one place that sends it."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-
-# How values are read. Each takes the text and returns the value, or raises ValueError with the allowed
-# values.
-
-
-def _switch(text: str) -> bool:
-    if text not in ("on", "off"):
-        raise ValueError("on or off")
-    return text == "on"
-
-
-def _url(text: str) -> str:
-    problem = "an http:// or https:// URL without query, fragment or user, for example https://aai:8443/aai"
-    try:
-        parts = urlsplit(text)
-        parts.port  # noqa: B018 - reading it is what checks it
-    except ValueError as error:
-        raise ValueError(problem) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
-        raise ValueError(problem)
-    if parts.query or parts.fragment or not re.fullmatch(r"[!-~]+", text):
-        raise ValueError(problem)
-    return text.rstrip("/")
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    problem = "origins (http:// or https://, host, port) separated by commas, for example https://images:8443"
-    origins = []
-    for part in text.split(","):
-        try:
-            url = _url(part.strip())
-        except ValueError as error:
-            raise ValueError(problem) from error
-        if urlsplit(url).path:
-            raise ValueError(problem)
-        origins.append(url)
-    return tuple(origins)
-
-
-def _segment(text: str) -> str:
-    if not re.fullmatch(r"[0-9A-Za-z_-][0-9A-Za-z._-]*", text):
-        raise ValueError("letters, digits, '_', '-' and '.', for example v13")
-    return text
-
-
-def _user(text: str) -> str:
-    if ":" in text or not text.isprintable():
-        raise ValueError("printable characters without a colon (RFC 7617, section 2)")
-    return text
-
-
-def _file(text: str) -> Path:
-    if not text.startswith("/"):
-        raise ValueError("an absolute path of a file")
-    try:
-        with Path(text).open("rb"):
-            pass
-    except OSError as error:
-        raise ValueError(f"an absolute path of a file that can be read ({error.strerror})") from error
-    return Path(text)
-
-
-def _seconds(lowest: float) -> Callable[[str], float]:
-    def cast(text: str) -> float:
-        if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) or float(text) < lowest:
-            raise ValueError(f"a number of seconds, at least {lowest:g}, for example 30 or 0.5")
-        return float(text)
-
-    return cast
-
-
-def _whole(lowest: int, highest: int) -> Callable[[str], int]:
-    def cast(text: str) -> int:
-        if not re.fullmatch(r"[0-9]{1,18}", text) or not lowest <= int(text) <= highest:
-            raise ValueError(f"a whole number from {lowest} to {highest}")
-        return int(text)
-
-    return cast
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    names = tuple(part.strip().lower() for part in text.split(","))
-    for name in names:
-        if name != "*" and not re.fullmatch(r"\.?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", name):
-            raise ValueError(
-                "host names without ports, separated by commas;"
-                " .example.org stands for the domain and all below it, * for any host"
-            )
-    return names
 
 
 def _setting(
@@ -160,37 +51,37 @@ class Settings:
     """All settings of the API. Field ``x_y`` is read from the variable ``MULTICLOUD_X_Y``."""
 
     # A&AI, the inventory that knows the regions
-    aai_url: str = _setting(_url, "https://127.0.0.1:8443/aai", "base URL of A&AI")
-    aai_schema: str = _setting(_segment, "v13", "version of A&AI's schema, a segment of its path")
-    aai_user: str = _setting(_user, "AAI", "user name for A&AI")
+    aai_url: str = _setting(casts.url, "https://127.0.0.1:8443/aai", "base URL of A&AI")
+    aai_schema: str = _setting(casts.segment, "v13", "version of A&AI's schema, a segment of its path")
+    aai_user: str = _setting(casts.user, "AAI", "user name for A&AI")
     aai_password: Secret = _setting(
         Secret, Secret(""), "password for A&AI (or name a file that holds it)", secret=True
     )
     aai_password_file: Path | None = _setting(
-        _file, None, "file that holds A&AI's password; a line end at its end is dropped"
+        casts.file, None, "file that holds A&AI's password; a line end at its end is dropped"
     )
     aai_ca_file: Path | None = _setting(
-        _file, None, "authorities, PEM, that A&AI's certificate is verified by (default: the system's)"
+        casts.file, None, "authorities, PEM, that A&AI's certificate is verified by (default: the system's)"
     )
-    aai_tls_verify: bool = _setting(_switch, True, "whether A&AI's certificate is verified")
+    aai_tls_verify: bool = _setting(casts.switch, True, "whether A&AI's certificate is verified")
     aai_cache_seconds: float = _setting(
-        _seconds(0),
+        casts.seconds(0),
         0.0,
         "how long A&AI's answer is remembered (0: not at all); errors never are",
         "seconds",
     )
     aai_cache_entries: int = _setting(
-        _whole(1, 1_000_000), 1024, "most answers that are remembered at once", "regions"
+        casts.whole(1, 1_000_000), 1024, "most answers that are remembered at once", "regions"
     )
 
     # MSB, the bus that the drivers stand behind
-    msb_url: str = _setting(_url, "http://127.0.0.1:80", "base URL of MSB")
+    msb_url: str = _setting(casts.url, "http://127.0.0.1:80", "base URL of MSB")
     msb_ca_file: Path | None = _setting(
-        _file, None, "authorities, PEM, that MSB's certificate is verified by (default: the system's)"
+        casts.file, None, "authorities, PEM, that MSB's certificate is verified by (default: the system's)"
     )
-    msb_tls_verify: bool = _setting(_switch, True, "whether MSB's certificate is verified")
+    msb_tls_verify: bool = _setting(casts.switch, True, "whether MSB's certificate is verified")
     redirect_origins: tuple[str, ...] = _setting(
-        _origins,
+        casts.origins,
         (),
         "other origins than MSB's that redirects are followed to, without credentials and bodies; separated by commas",
     )
@@ -201,12 +92,14 @@ class Settings:
     )
 
     # Deadlines of a forward
-    connect_timeout: float = _setting(_seconds(0.01), 5.0, "wait for a connection to A&AI or MSB", "seconds")
+    connect_timeout: float = _setting(
+        casts.seconds(0.01), 5.0, "wait for a connection to A&AI or MSB", "seconds"
+    )
     read_timeout: float = _setting(
-        _seconds(0.01), 60.0, "wait for the next byte from A&AI or MSB, or for it to take one", "seconds"
+        casts.seconds(0.01), 60.0, "wait for the next byte from A&AI or MSB, or for it to take one", "seconds"
     )
     total_timeout: float = _setting(
-        _seconds(0.01),
+        casts.seconds(0.01),
         600.0,
         "wait for a whole exchange with A&AI or MSB, bodies included",
         "seconds",
@@ -214,28 +107,28 @@ class Settings:
 
     # Connections and memory
     pool_size: int = _setting(
-        _whole(1, 10_000),
+        casts.whole(1, 10_000),
         256,
         "idle connections that a process keeps to A&AI and to MSB, each",
         "connections",
     )
     pool_idle: float = _setting(
-        _seconds(0), 4.0, "how long a kept connection may idle before it is not used again", "seconds"
+        casts.seconds(0), 4.0, "how long a kept connection may idle before it is not used again", "seconds"
     )
     capacity_parallel: int = _setting(
-        _whole(1, 1000), 32, "regions that one check_vim_capacity asks at the same time", "regions"
+        casts.whole(1, 1000), 32, "regions that one check_vim_capacity asks at the same time", "regions"
     )
     capacity_timeout: float = _setting(
-        _seconds(0.01),
+        casts.seconds(0.01),
         60.0,
         "wait for all regions of a check_vim_capacity; those that have not answered by then are left out",
         "seconds",
     )
     capacity_vims: int = _setting(
-        _whole(1, 100_000), 256, "most VIMs that one check_vim_capacity may name; more get 400", "VIMs"
+        casts.whole(1, 100_000), 256, "most VIMs that one check_vim_capacity may name; more get 400", "VIMs"
     )
     capacity_body: int = _setting(
-        _whole(256, 1 << 30),
+        casts.whole(256, 1 << 30),
         1 << 20,
         "largest body of check_vim_capacity; a larger one gets 413",
         "bytes",
@@ -243,9 +136,19 @@ class Settings:
 
     # The API itself
     allowed_hosts: tuple[str, ...] = _setting(
-        _hosts, ("*",), "hosts that may be named in a request's Host field; others are answered 400"
+        casts.hosts, ("*",), "hosts that may be named in a request's Host field; others are answered 400"
     )
-    request_log: bool = _setting(_switch, True, "one JSON line for each request on standard output")
+    request_log: bool = _setting(casts.switch, True, "one JSON line for each request on standard output")
+
+    @property
+    def timeout(self) -> Timeout:
+        """The time limits of an exchange with A&AI or MSB."""
+        return Timeout(self.connect_timeout, self.read_timeout, self.total_timeout)
+
+    @property
+    def pool_limits(self) -> PoolLimits:
+        """What is kept of connections to A&AI and to MSB, each."""
+        return PoolLimits(self.pool_size, self.pool_idle)
 
 
 def variable(field: str) -> str:

@@ -18,8 +18,8 @@ class Operation(NamedTuple):
     summary: str
     tag: str
     """What code generators name a client's class by."""
-    answer: str = ""
-    """Definition of what is answered; empty: no content."""
+    response: str = ""
+    """Definition of the response's body; empty: no content."""
     status: int = 200
     query: str = ""
     """Names of the query's parameters, all optional."""

@@ -45,8 +45,8 @@ def _operation(operation: Operation) -> dict[str, Any]:
         body = {"name": "body", "in": "body", "required": True, "schema": _type(operation.body)}
         parameters.append(body)
     success: dict[str, Any] = {"description": "Done" if operation.status != 202 else "Begun"}
-    if operation.answer:
-        success["schema"] = _type(operation.answer)
+    if operation.response:
+        success["schema"] = _type(operation.response)
     return {
         "tags": [operation.tag],
         "operationId": operation.name,

@@ -1,4 +1,4 @@
-"""Django's views: hand the request to the core, hand its answer to Django."""
+"""Django's views: hand the request to the core, hand its response to Django."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from multicloud.core import answer
-from multicloud.core.answer import Answer
+from multicloud.core import responses
 from multicloud.core.broker import broker
+from multicloud.core.responses import Response
 from multicloud.core.routes import Route
 
 
 class _Exact:
-    """A response whose header lines are exactly the answer's: none added, doubled ones (Set-Cookie) kept."""
+    """A response whose header lines are exactly the core's: none added, doubled ones (Set-Cookie) kept."""
 
-    answer: Answer
+    core: Response
 
     def items(self) -> Iterable[tuple[str, str]]:
         """Return the header lines; Django's WSGI handler sends what this returns."""
-        return self.answer.headers
+        return self.core.headers
 
 
 class WholeResponse(_Exact, HttpResponse):  # type: ignore[misc] # Django comes without types
-    """An answer that is there as a whole."""
+    """A response that is there as a whole."""
 
 
 class StreamedResponse(_Exact, StreamingHttpResponse):  # type: ignore[misc] # Django comes without types
-    """An answer that comes piece by piece; closing the response closes what it comes from."""
+    """A response that comes piece by piece; closing the response closes what it comes from."""
 
 
-def respond(result: Answer) -> HttpResponseBase:
-    """Return Django's response for an answer of the core."""
+def respond(result: Response) -> HttpResponseBase:
+    """Return Django's response for one of the core."""
     whole = isinstance(result.body, bytes)
     kind = WholeResponse if whole else StreamedResponse
     response = kind(result.body, status=result.status, reason=result.reason)
-    response.answer = result
+    response.core = result
     return response
 
 
@@ -46,7 +46,7 @@ def view_of(route: Route) -> Callable[..., HttpResponseBase]:
 
     def view(request: HttpRequest, **parts: str) -> HttpResponseBase:
         # The body is read from the server's stream: Django's own wrapper takes a chunked one for empty.
-        return respond(broker().answer(route, parts, request.environ))
+        return respond(broker().handle(route, parts, request.environ))
 
     return view
 
@@ -58,4 +58,4 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponseBase:  
 
 def server_error(request: HttpRequest, *_args: Any) -> HttpResponseBase:  # noqa: ARG001 - Django's signature
     """Answer what failed in Django itself."""
-    return respond(answer.INTERNAL)
+    return respond(responses.INTERNAL)

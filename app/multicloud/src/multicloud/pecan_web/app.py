@@ -10,7 +10,7 @@ from pecan import expose
 from pecan.core import ExplicitPecan
 from webob.multidict import NoVars
 
-from multicloud.core.answer import Answer
+from multicloud.core import responses
 from multicloud.core.broker import broker
 from multicloud.core.requestlog import RequestLog
 from multicloud.core.routes import match
@@ -34,7 +34,7 @@ class Request(webob.Request):  # type: ignore[misc] # WebOb comes without types
 
 
 class Response(webob.Response):  # type: ignore[misc] # WebOb comes without types
-    """A response whose head is exactly the answer's: WebOb would rewrite Location, and check the status at length."""
+    """A response whose head is exactly the core's: WebOb would rewrite Location, and check the status at length."""
 
     @property
     def status(self) -> str:
@@ -64,13 +64,13 @@ class RootController:
         if found is None:
             return self.unmatched, []
         request.context["route"], request.context["parts"] = found
-        return self.answer, []
+        return self.matched, []
 
     @expose(content_type="application/json")  # type: ignore[untyped-decorator]
-    def answer(self, request: Request, _response: Response) -> Response:
+    def matched(self, request: Request, _response: Response) -> Response:
         """Answer a known route."""
         context = request.context
-        return respond(broker().answer(context["route"], context["parts"], request.environ))
+        return respond(broker().handle(context["route"], context["parts"], request.environ))
 
     @expose(content_type="application/json")  # type: ignore[untyped-decorator]
     def unmatched(self, request: Request, _response: Response) -> Response:
@@ -78,8 +78,8 @@ class RootController:
         return respond(broker().unmatched(request.environ))
 
 
-def respond(result: Answer) -> Response:
-    """Return Pecan's response for an answer of the core."""
+def respond(result: responses.Response) -> Response:
+    """Return Pecan's response for one of the core."""
     return Response(
         status=f"{result.status} {result.reason}",
         headerlist=list(result.headers),

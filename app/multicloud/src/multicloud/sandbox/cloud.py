@@ -54,7 +54,7 @@ GIVEN: dict[str, Thing] = {
 """What each tenant has from the beginning."""
 
 
-class RefusedError(Exception):
+class CloudError(Exception):
     """A request that the cloud refuses, with the status to answer."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -92,7 +92,7 @@ class Cloud:
     def check_token(self, token: str | None) -> None:
         """Refuse a token that was not issued here. None is fine: the sandbox asks for no token."""
         if token is not None and token not in self._tokens:
-            raise RefusedError(401, "this token was not issued by this region")
+            raise CloudError(401, "this token was not issued by this region")
 
     def listed(self, tenant: str, kind: str, query: dict[str, str]) -> list[Thing]:
         """Return a tenant's things of a kind, in the order of their creation, as the query wants them."""
@@ -102,7 +102,7 @@ class Cloud:
         if "marker" in query:
             ids = [thing["id"] for thing in things]
             if query["marker"] not in ids:
-                raise RefusedError(400, f"there is no marker {query['marker']}")
+                raise CloudError(400, f"there is no marker {query['marker']}")
             things = things[ids.index(query["marker"]) + 1 :]
         limit = query.get("limit", "")
         return things[: int(limit)] if limit.isdecimal() else things
@@ -111,14 +111,14 @@ class Cloud:
         """Return one thing."""
         thing = self._of(tenant, kind).get(thing_id)
         if thing is None:
-            raise RefusedError(404, f"tenant {tenant} has no {kind[:-1]} {thing_id}")
+            raise CloudError(404, f"tenant {tenant} has no {kind[:-1]} {thing_id}")
         return thing
 
     def create(self, tenant: str, kind: str, wanted: Thing) -> tuple[Thing, bool]:
         """Return the thing of the wanted name, and whether it was made for this request."""
         missing = [name for name in _required(kind) if name not in wanted]
         if missing:
-            raise RefusedError(400, f"a {kind[:-1]} needs {', '.join(missing)}")
+            raise CloudError(400, f"a {kind[:-1]} needs {', '.join(missing)}")
         with self._lock:
             things = self._of(tenant, kind)
             for thing in things.values():
@@ -128,7 +128,7 @@ class Cloud:
                 if name in wanted:
                     self.show(tenant, needed, wanted[name])
             if kind == "servers" and not self._has_room_for(tenant, wanted):
-                raise RefusedError(409, "the region has no room for this server")
+                raise CloudError(409, "the region has no room for this server")
             made = {**wanted, "id": str(uuid.uuid4()), "status": "ACTIVE"}
             if kind == "ports":
                 number = next(self._addresses)
@@ -146,7 +146,7 @@ class Cloud:
                     if needed == kind and any(
                         t.get(name) == thing_id for t in self._of(tenant, other).values()
                     ):
-                        raise RefusedError(409, f"{other} of the tenant still need this {kind[:-1]}")
+                        raise CloudError(409, f"{other} of the tenant still need this {kind[:-1]}")
             del self._of(tenant, kind)[thing_id]
 
     def act(self, tenant: str, server_id: str, action: Thing) -> None:
@@ -155,7 +155,7 @@ class Cloud:
         names = {"os-start": "ACTIVE", "os-stop": "SHUTOFF", "reboot": "ACTIVE"}
         wanted = [names[name] for name in names if name in action]
         if len(wanted) != 1:
-            raise RefusedError(400, f"one of {', '.join(names)} is needed")
+            raise CloudError(400, f"one of {', '.join(names)} is needed")
         with self._lock:
             server["status"] = wanted[0]
 
@@ -181,7 +181,7 @@ class Cloud:
 
     def _of(self, tenant: str, kind: str) -> dict[str, Thing]:
         if tenant not in self._things:
-            raise RefusedError(404, f"there is no tenant {tenant}; there are {', '.join(TENANTS)}")
+            raise CloudError(404, f"there is no tenant {tenant}; there are {', '.join(TENANTS)}")
         return self._things[tenant][kind]
 
 

@@ -1,4 +1,4 @@
-"""Header fields on their way through: which are the client's or the driver's, and which end at this hop."""
+"""Headers on their way through: which are the client's or the driver's, and which end at this hop (RFC 9110, section 7.6)."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def of_request(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return the client's fields that go on to the driver: all but Host, the framing and the hop-by-hop ones.
+    """Return the client's headers that go on to the driver: all but Host, the framing and the hop-by-hop ones.
 
     WSGI has joined fields of one name already, and has their names in capitals: names are case-insensitive.
     """
     named = _named(environ.get("HTTP_CONNECTION", ""))
-    fields = {}
+    headers = {}
     for key, value in environ.items():
         if not key.startswith("HTTP_"):
             continue
@@ -42,32 +42,32 @@ def of_request(environ: Mapping[str, Any]) -> dict[str, str]:
             and name.lower() not in named
             and name not in ("Host", "Content-Length")
         ):
-            fields[name] = value
+            headers[name] = value
     if (content_type := environ.get("CONTENT_TYPE")) and "content-type" not in named:
-        fields["Content-Type"] = content_type
-    return fields
+        headers["Content-Type"] = content_type
+    return headers
 
 
 _OF_THE_READER = frozenset({"Accept", "Accept-Encoding"})
 """Fields that say what the one who reads the answer can read."""
 
 
-def of_question(environ: Mapping[str, Any]) -> dict[str, str]:
-    """Return the client's fields that go with a question of our own, which has another body than the client's.
+def of_own_request(environ: Mapping[str, Any]) -> dict[str, str]:
+    """Return the client's headers that go with a request of our own, which has another body than the client's.
 
-    They are those of a forward, but for what tells of the client's body, and of the answers that it can read: the
-    answer to this question is read here.
+    They are those of a forward, but for what tells of the client's body, and of the responses that it can read: the
+    response to this request is read here.
     """
     return without_body(
         {name: value for name, value in of_request(environ).items() if name not in _OF_THE_READER}
     )
 
 
-def without_body(fields: Mapping[str, str]) -> dict[str, str]:
+def without_body(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a request less those that tell of its body."""
     return {
         name: value
-        for name, value in fields.items()
+        for name, value in headers.items()
         if name != "Expect" and not name.startswith("Content-")  # RFC 9110, sections 8.3 to 8.7 and 10.1.1
     }
 
@@ -92,9 +92,9 @@ _HARMLESS = frozenset(
 """Fields that say what is asked for, and nothing of who asks."""
 
 
-def without_secrets(fields: Mapping[str, str]) -> dict[str, str]:
+def without_secrets(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the fields of a request without a body that may go to any origin."""
-    return {name: value for name, value in fields.items() if name in _HARMLESS}
+    return {name: value for name, value in headers.items() if name in _HARMLESS}
 
 
 def of_response(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -102,10 +102,10 @@ def of_response(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
     Raises ValueError for a name or value that no field may have.
     """
-    received = list(lines)
-    ending = HOP_BY_HOP.union(*(_named(value) for name, value in received if name.lower() == "connection"))
+    lines = list(lines)
+    ending = HOP_BY_HOP.union(*(_named(value) for name, value in lines if name.lower() == "connection"))
     kept = []
-    for name, value in received:
+    for name, value in lines:
         if name.lower() in ending or name.lower() == "content-length":
             continue
         if not _TOKEN.fullmatch(name) or _CONTROL.search(value):

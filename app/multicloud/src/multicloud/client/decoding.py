@@ -5,15 +5,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Iterator
 
-from multicloud.core.upstream import TooLongError, UpstreamError
+from multicloud.client.exceptions import DecodeError, ResponseTooLargeError
 
 BLOCK = 65536
 """Most bytes that a piece has after decoding, however well it was compressed."""
 
-MOST = 64 << 20
+MAX_DECODED = 64 << 20
 """Bytes that a body may have after each of its codings: a kilobyte can decode to a gigabyte."""
 
-MOST_CODINGS = 3
+MAX_CODINGS = 3
 """Codings of one body. Servers apply one, and a proxy before them maybe another."""
 
 MEMBER = 1024
@@ -23,17 +23,17 @@ _GZIP = 16 + zlib.MAX_WBITS
 _NAMES = frozenset({"gzip", "x-gzip", "deflate"})
 
 
-def decoded(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+def decode(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
     """Return the pieces decoded; as they are where a coding is not known.
 
-    Raises UpstreamError for too many codings and, as the pieces are read, for broken data; TooLongError for what gets longer than
-    MOST.
+    Raises DecodeError for too many codings and, as the pieces are read, for broken data; ResponseTooLargeError for what
+    gets longer than MAX_DECODED.
     """
     codings = [coding for each in encoding.split(",") if (coding := each.strip().lower())]
     if not _NAMES.issuperset(codings):
         return iter(pieces)
-    if len(codings) > MOST_CODINGS:
-        raise UpstreamError(f"the answer's body has more than {MOST_CODINGS} content codings")
+    if len(codings) > MAX_CODINGS:
+        raise DecodeError(f"the answer's body has more than {MAX_CODINGS} content codings")
     for coding in reversed(codings):
         pieces = _inflated(pieces, coding)
     return iter(pieces)
@@ -52,17 +52,17 @@ def _inflated(pieces: Iterable[bytes], coding: str) -> Iterator[bytes]:
             except zlib.error as error:
                 if complete:
                     return  # after a whole body: padding, not another member
-                raise UpstreamError("the answer's body is not encoded as it says") from error
+                raise DecodeError("the answer's body is not encoded as it says") from error
             counted += len(more)
-            if counted > MOST:
-                raise TooLongError(f"the answer's body decodes to more than {MOST >> 20} MiB")
+            if counted > MAX_DECODED:
+                raise ResponseTooLargeError(f"the answer's body decodes to more than {MAX_DECODED >> 20} MiB")
             if more:
                 yield more
             data = decoder.unconsumed_tail
             if decoder.eof:  # gzip may have several members (RFC 1952, section 2.2)
                 data, more, decoder, complete = decoder.unused_data, b"", None, True
     if decoder is not None and not complete:
-        raise UpstreamError("the answer's body ends before its encoding does")
+        raise DecodeError("the answer's body ends before its encoding does")
 
 
 def _decoder(coding: str, data: bytes) -> zlib._Decompress:

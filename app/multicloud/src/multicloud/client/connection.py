@@ -1,6 +1,6 @@
-"""Our connections to A&AI and MSB: one exchange after the other on a socket, over TLS or not.
+"""A connection to a server: one exchange after the other on a socket, over TLS or not.
 
-Heads are parsed here, chunks by llhttp. A general HTTP client (urllib3 over http.client) took half of a worker's
+Heads are parsed by ``head``, chunks by llhttp. A general HTTP client (urllib3 over http.client) took half of a worker's
 time for a forward, several times as much as this; docs/performance/remarks.md has the figures. It uses the plain
 interface of sockets, so it works in threads and, under a server that makes sockets green, in green threads alike.
 """
@@ -11,49 +11,34 @@ import socket
 import ssl
 from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
 from time import monotonic
-from typing import NamedTuple
 
-import httptools
-
-from multicloud.core.reply import END, Head, parse
-from multicloud.core.upstream import (
+from multicloud.client.chunked import ChunkedDecoder
+from multicloud.client.exceptions import (
+    CLOSED_BY_PEER,
     CUT_SHORT,
-    ENDED,
-    UnansweredError,
-    UpstreamError,
-    UpstreamTimeoutError,
-    told,
+    ProtocolError,
+    RemoteDisconnectedError,
+    TimeoutExpiredError,
+    from_socket,
 )
+from multicloud.client.head import END, MAX_HEAD, ResponseHead, parse
+from multicloud.client.request import Origin
 
 BLOCK = 65536
 """Bytes that are read at a time."""
 
-MOST_HEAD = 65536
-"""Bytes of a response that may come before its body, and between two pieces of a chunked one."""
-
-MOST_INTERIM = 32
+MAX_INTERIM = 32
 """Interim responses that may come before the one that counts."""
-
-OVERHEAD = 16
-"""Bytes around the chunks of a body for each byte in them; a chunk of one byte takes five."""
 
 NO_BODY = frozenset({204, 304})
 """The statuses of responses that have none (RFC 9112, section 6.3), as the responses to HEAD."""
 
 
-class Origin(NamedTuple):
-    """Whom a connection leads to, and how its certificate is verified."""
-
-    scheme: str
-    host: str
-    port: int
-    ca_file: str | None
-    verify: bool
-
-
 @lru_cache(maxsize=8)
-def _tls(ca_file: str | None, verify: bool) -> ssl.SSLContext:
+def ssl_context(ca_file: Path | None, *, verify: bool) -> ssl.SSLContext:
+    """Return how certificates are verified: by these authorities (None: the system's), or not at all."""
     context = ssl.create_default_context(cafile=ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the host's configuration of OpenSSL says
     if not verify:
@@ -62,65 +47,27 @@ def _tls(ca_file: str | None, verify: bool) -> ssl.SSLContext:
     return context
 
 
-def connect(origin: Origin, seconds: float) -> Connection:
-    """Return a new connection, which may take that long. Raises UpstreamError."""
+def connect(origin: Origin, seconds: float, *, ca_file: Path | None, verify: bool) -> Connection:
+    """Return a new connection, which may take that long. Raises HTTPError."""
     try:
         sock = socket.create_connection((origin.host, origin.port), seconds)
         try:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # head and body are sent one by one
             if origin.scheme == "https":
-                context = _tls(origin.ca_file, origin.verify)
+                context = ssl_context(ca_file, verify=verify)
                 sock = context.wrap_socket(sock, server_hostname=origin.host)
         except BaseException:
             sock.close()
             raise
     except (OSError, UnicodeError) as error:
-        raise told(error) from error
+        raise from_socket(error) from error
     return Connection(sock)
-
-
-class _Chunks:
-    """Takes a chunked body apart by llhttp, which knows bodies only as parts of messages."""
-
-    def __init__(self) -> None:
-        self.ended = False
-        self.excess = False
-        self._pieces: list[bytes] = []
-        self._between = self._around = 0
-        self._parser = httptools.HttpResponseParser(self)
-        self._parser.feed_data(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-
-    def on_body(self, piece: bytes) -> None:
-        if not self.ended:
-            self._pieces.append(piece)
-
-    def on_message_begin(self) -> None:
-        self.excess = self.ended
-
-    def on_message_complete(self) -> None:
-        self.ended = True
-
-    def decode(self, data: bytes) -> bytes:
-        """Return what these bytes hold of the body. Raises UpstreamError."""
-        self._pieces = []
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            if not self.ended:
-                raise UpstreamError("the answer breaks HTTP (its chunks)") from error
-            self.excess = True
-        body = b"".join(self._pieces)
-        self._between = 0 if body else self._between + len(data)
-        self._around += len(data) - len(body) * (OVERHEAD + 1)
-        if not self.ended and max(self._between, self._around) > MOST_HEAD:
-            raise UpstreamError("the answer breaks HTTP (more around its chunks than in them)")
-        return body
 
 
 class Connection:
     """A connection, for one exchange at a time: ``begin``, ``send``, ``head``, then ``piece`` until ``ended``.
 
-    All but ``is_fit`` and ``close`` raise UpstreamError and UpstreamTimeoutError; the connection is to be closed then.
+    All but ``is_fit`` and ``close`` raise HTTPError; the connection is to be closed then.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -129,7 +76,7 @@ class Connection:
         self._closed = False
         self._answered = False
         self._left: int | None = 0
-        self._chunks: _Chunks | None = None
+        self._chunks: ChunkedDecoder | None = None
         self._deadline = self._patience = 0.0
         self.ended = True
         """Whether the response has been read to its end."""
@@ -166,23 +113,23 @@ class Connection:
         if chunked:
             self._sent(b"0\r\n\r\n")
 
-    def head(self, method: str) -> Head:
+    def head(self, method: str) -> ResponseHead:
         """Return the head of the response to a request of that method; interim ones are read over.
 
-        Raises UnansweredError if the connection ends before any byte of it.
+        Raises RemoteDisconnectedError if the connection ends before any byte of it.
         """
         head, interim = self._any_head(), 0
         while head.status < 200 and head.status != 101:
             interim += 1
-            if interim > MOST_INTERIM:
-                raise UpstreamError(f"more than {MOST_INTERIM} interim answers came before the answer")
+            if interim > MAX_INTERIM:
+                raise ProtocolError(f"more than {MAX_INTERIM} interim answers came before the answer")
             head = self._any_head()
         if not 200 <= head.status <= 599:  # RFC 9110, section 15, knows no others
-            raise UpstreamError(f"the status {head.status} is no answer")
+            raise ProtocolError(f"the status {head.status} is no answer")
         if method == "HEAD" or head.status in NO_BODY:
             self._left = 0
         elif head.chunked:
-            self._chunks = _Chunks()
+            self._chunks = ChunkedDecoder()
         else:
             self._left = head.length
         self.reusable = self.reusable and head.keep and (self._left is not None or head.chunked)
@@ -196,7 +143,7 @@ class Connection:
             data = self._arrived or self._receive()
             self._arrived = b""
             if not data and (self._chunks or self._left is not None):
-                raise UpstreamError(CUT_SHORT)
+                raise ProtocolError(CUT_SHORT)
             if self._chunks:
                 data = self._chunks.decode(data)
                 if self._chunks.ended:
@@ -220,7 +167,7 @@ class Connection:
         patience, self._patience = self._patience, min(seconds, self._patience)
         try:
             self._arrived = self._receive()
-        except UpstreamTimeoutError:
+        except TimeoutExpiredError:
             return True
         finally:
             self._patience = patience
@@ -236,18 +183,18 @@ class Connection:
         self.reusable = self.reusable and not excess  # nobody has asked for what is there already
         self._chunks = None
 
-    def _any_head(self) -> Head:
+    def _any_head(self) -> ResponseHead:
         self.ended = False
         arrived, self._arrived = self._arrived, b""
         looked = 0
         while (end := END.search(arrived, looked)) is None:
-            if len(arrived) > MOST_HEAD:
-                raise UpstreamError(f"the answer's head has more than {MOST_HEAD} bytes")
+            if len(arrived) > MAX_HEAD:
+                raise ProtocolError(f"the answer's head has more than {MAX_HEAD} bytes")
             if arrived and not arrived.startswith(b"HTTP/"[: len(arrived)]):
-                raise UpstreamError("the answer is not HTTP")
+                raise ProtocolError("the answer is not HTTP")
             data = self._receive()
             if not data:
-                raise UpstreamError(CUT_SHORT) if self._answered else UnansweredError(CUT_SHORT)
+                raise ProtocolError(CUT_SHORT) if self._answered else RemoteDisconnectedError(CUT_SHORT)
             looked = max(0, len(arrived) - len(b"\r\n\r"))
             arrived += data
         self._arrived = arrived[end.end() :]
@@ -258,11 +205,11 @@ class Connection:
         try:
             self._sock.settimeout(self._limit())
             self._sock.sendall(data)
-        except ENDED:
+        except CLOSED_BY_PEER:
             self.reusable = False
             return False
         except OSError as error:
-            raise told(error) from error
+            raise from_socket(error) from error
         return True
 
     def _receive(self) -> bytes:
@@ -272,10 +219,10 @@ class Connection:
         try:
             self._sock.settimeout(self._limit())
             data = self._sock.recv(BLOCK)
-        except ENDED as error:
-            raise (told(error) if self._answered else UnansweredError(CUT_SHORT)) from error
+        except CLOSED_BY_PEER as error:
+            raise (from_socket(error) if self._answered else RemoteDisconnectedError(CUT_SHORT)) from error
         except OSError as error:
-            raise told(error) from error
+            raise from_socket(error) from error
         self._closed = not data
         self._answered = self._answered or bool(data)
         return data
@@ -283,5 +230,5 @@ class Connection:
     def _limit(self) -> float:
         left = self._deadline - monotonic()
         if left <= 0:
-            raise UpstreamTimeoutError("the exchange took too long")
+            raise TimeoutExpiredError("the exchange took too long")
         return min(left, self._patience)
