@@ -222,7 +222,7 @@ def test_no_more_than_the_bound_is_received(data: bytes, most: int) -> None:
         theirs.sendall(data)
         theirs.shutdown(socket.SHUT_WR)
         try:
-            line = untrusted.Received(ours, time.monotonic() + fuzzing.HANGS, most).line()
+            line = untrusted.BoundedReader(ours, time.monotonic() + fuzzing.HANGS, most).line()
         except UntrustedError:
             assert len(data) > most
             return

@@ -120,19 +120,27 @@ def test_the_fields_of_a_request() -> None:
         b"content-type: t\r\n\r\n",
         SETTINGS,
     )
-    assert parsed.fields == {
+    given = {key: value for key, value in parsed.variables.items() if key.startswith(("HTTP_", "CONTENT_"))}
+    assert given == {
         "HTTP_HOST": "h",
         "HTTP_COOKIE": "a=1; b=2",
         "HTTP_X_Y": "1,3",
         "CONTENT_TYPE": "t",
     }
-    assert (parsed.path, parsed.query, parsed.target) == ("/a/b", "c=d", "/a%2Fb?c=d")
+    assert {key: value for key, value in parsed.variables.items() if key not in given} == {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/a/b",
+        "QUERY_STRING": "c=d",
+        "REQUEST_URI": "/a%2Fb?c=d",
+        "RAW_URI": "/a%2Fb?c=d",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
     assert parsed.keep_alive
 
 
 def test_an_absolute_target_sets_the_host() -> None:
     parsed = request.parse(b"GET http://b:8/ HTTP/1.1\r\nHost: a\r\n\r\n", SETTINGS)
-    assert parsed.fields["HTTP_HOST"] == "b:8"
+    assert parsed.variables["HTTP_HOST"] == "b:8"
 
 
 def test_a_head_of_a_response() -> None:

@@ -44,10 +44,10 @@ class _Sender:
     """What http.client reads an answer from."""
 
     def __init__(self, client: socket.socket, deadline: float) -> None:
-        self._received = untrusted.Received(client, deadline, MOST)
+        self._reader = untrusted.BoundedReader(client, deadline, MOST)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self._received)
+        return io.BufferedReader(self._reader)
 
 
 def _body(client: socket.socket, deadline: float) -> bytes:

@@ -145,7 +145,7 @@ def ask(path: Path | str, word: str, timeout: float) -> dict[str, Any]:
     try:
         with untrusted.connect(Path(path), timeout) as client:
             client.sendall(word.encode() + b"\n")
-            line = untrusted.Received(client, deadline, MAX_ANSWER).line()
+            line = untrusted.BoundedReader(client, deadline, MAX_ANSWER).line()
     except TimeoutError as error:
         raise NoAnswerError(f"{path}: no answer to {word!r} within {timeout:g} s") from error
     except OSError as error:

@@ -198,8 +198,8 @@ def connect(path: Path, timeout: float) -> socket.socket:
     return client
 
 
-class Received(io.RawIOBase):
-    """What a socket sends: until `deadline` (of the monotonic clock) in all, and `most` bytes. TimeoutError, UntrustedError."""
+class BoundedReader(io.RawIOBase):
+    """Reads what a socket sends: until `deadline` (monotonic clock) in all, and `most` bytes. TimeoutError, UntrustedError."""
 
     def __init__(self, client: socket.socket, deadline: float, most: int) -> None:
         super().__init__()
@@ -224,10 +224,10 @@ class Received(io.RawIOBase):
 
     def line(self) -> bytes:
         """Return what comes until a line's end, or the end of all. OSError."""
-        received, piece = bytearray(), bytearray(65536)
-        while not received.endswith(b"\n") and (count := self.readinto(piece)):
-            received += piece[:count]
-        return bytes(received)
+        line, piece = bytearray(), bytearray(65536)
+        while not line.endswith(b"\n") and (count := self.readinto(piece)):
+            line += piece[:count]
+        return bytes(line)
 
 
 # --- processes -----------------------------------------------------------------------------------------------

@@ -9,22 +9,20 @@ from mooring.http.request import CHUNKED
 class LengthDecoder:
     """Takes the bytes of a body of known length as they come, gives its content; its attributes are ChunkedDecoder's."""
 
-    __slots__ = ("missing", "rest")
+    __slots__ = ("done", "missing", "rest")
 
     def __init__(self, length: int) -> None:
         self.missing = length
+        self.done = not length
         self.rest = b""
-
-    @property
-    def done(self) -> bool:
-        """Whether all of the body has come."""
-        return not self.missing
 
     def decode(self, data: bytes) -> bytes:
         """Return what of these bytes is the body's."""
-        missing = self.missing
-        if len(data) <= missing:
-            self.missing = missing - len(data)
+        missing = self.missing = self.missing - len(data)
+        if missing > 0:
+            return data
+        self.done = True
+        if not missing:
             return data
         self.missing = 0
         self.rest = data[missing:]

@@ -68,12 +68,7 @@ def connection_environ(server: Environ, address: Any, *, is_tls: bool) -> Enviro
 
 def request_environ(connection: Environ, request: Request, stream: Any) -> Environ:
     """Return the environ of one request."""
-    environ = {**connection, **request.fields}
-    environ["REQUEST_METHOD"] = request.method
-    environ["PATH_INFO"] = request.path
-    environ["QUERY_STRING"] = request.query
-    environ["REQUEST_URI"] = environ["RAW_URI"] = request.target
-    environ["SERVER_PROTOCOL"] = "HTTP/1.1" if request.is_11 else "HTTP/1.0"
+    environ = {**connection, **request.variables}
     environ["wsgi.input"] = stream
     return environ
 
@@ -81,7 +76,7 @@ def request_environ(connection: Environ, request: Request, stream: Any) -> Envir
 def believe(environ: Environ, request: Request, trust: Trust) -> None:
     """Take client address and scheme from the forwarding fields. Only for a peer that is trusted."""
     peer = environ["REMOTE_ADDR"]
-    environ["REMOTE_ADDR"], scheme = believed(request.fields, peer, trust)
+    environ["REMOTE_ADDR"], scheme = believed(request.variables, peer, trust)
     if environ["REMOTE_ADDR"] != peer:
         environ.pop("REMOTE_PORT", None)  # that was the proxy's
     if scheme:

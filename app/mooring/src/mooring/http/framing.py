@@ -6,9 +6,8 @@ something is missing.
 
 from __future__ import annotations
 
-from typing import Any
-
-from mooring.http.response_head import Head, checked_head, date_line
+from mooring.http.request import Request
+from mooring.http.response_head import Head, date_line
 
 LAST_CHUNK = b"0\r\n\r\n"
 BODILESS = (204, 304)
@@ -20,7 +19,7 @@ class ResponseFraming:
 
     ``bodiless``: no client reads a body. ``by_close``: nothing but the connection's end marks the end of the body. ``cut``:
     bytes beyond the declared length, which are not sent. ``keep``: whether the connection stays, once the head is made.
-    ``sent``: bytes of the body so far.
+    ``sent``: bytes of the body so far. Who inherits it sets ``_head``.
     """
 
     __slots__ = (
@@ -37,10 +36,9 @@ class ResponseFraming:
         "sent",
     )
 
-    def __init__(self, *, is_11: bool, to_head: bool) -> None:
-        """Frame for a client of HTTP/1.1, or of 1.0, and for its HEAD, or another method."""
-        self._is_11 = is_11
-        self._to_head = to_head
+    def __init__(self, request: Request) -> None:
+        self._is_11 = request.is_11
+        to_head = self._to_head = request.method == "HEAD"
         self._head: Head | None = None
         self._length: int | None = None
         self._chunked = False
@@ -55,11 +53,6 @@ class ResponseFraming:
     def status(self) -> int:
         """The status that was or will be sent; 0 before there is a head."""
         return self._head.status if self._head else 0
-
-    def take_head(self, status: Any, fields: Any) -> Head:
-        """Take the head that the application wants. Raises HeadersError when it cannot be sent."""
-        head = self._head = checked_head(status, fields)
-        return head
 
     @property
     def needs_no_part(self) -> bool:

@@ -43,8 +43,9 @@ Of others the values are joined (RFC 9110 5.3).
 class Request:
     """One parsed head.
 
-    ``fields`` maps WSGI's keys (``HTTP_ACCEPT``, ``CONTENT_TYPE``) to values, latin-1 decoded as PEP 3333 wants;
-    ``length`` is the body's length in bytes, or CHUNKED; ``upgrades``: it asks for a websocket.
+    ``variables`` are its meta-variables (RFC 3875 4.1), latin-1 decoded as PEP 3333 wants: the fields (``HTTP_ACCEPT``,
+    ``CONTENT_TYPE``), method, path and query, protocol, and the target as it came. ``length`` is the body's length in
+    bytes, or CHUNKED; ``upgrades``: it asks for a websocket.
 
     Names with an underscore are left out: ``X_Y`` and ``X-Y`` would have the same key, so a client could pass off its own
     for one that a proxy has set.
@@ -53,15 +54,13 @@ class Request:
     __slots__ = (
         "_raw",
         "expects_continue",
-        "fields",
         "is_11",
         "keep_alive",
         "length",
         "method",
-        "path",
-        "query",
         "target",
         "upgrades",
+        "variables",
     )
 
     def __init__(self, head: bytes, limits: Limits) -> None:
@@ -75,20 +74,23 @@ class Request:
         self._parse(head[head.index(b"\r\n") :])
         self.method = method.decode("ascii")
         self.is_11 = minor == b"1"
-        fields = self.fields = self._collect()
-        host = fields.get("HTTP_HOST")
+        variables = self.variables = self._collect()
+        host = variables.get("HTTP_HOST")
         if host not in _HOSTS:
             self._check_host(host)
         self._set_target(target)
         self.length = 0
-        if "CONTENT_LENGTH" in fields or "HTTP_TRANSFER_ENCODING" in fields:
+        if "CONTENT_LENGTH" in variables or "HTTP_TRANSFER_ENCODING" in variables:
             self.length = self._framing(limits.max_body)
-        connection = fields.get("HTTP_CONNECTION")
+        connection = variables.get("HTTP_CONNECTION")
         self.keep_alive = self.is_11 if connection is None else self._persists(connection)
         if method == b"CONNECT":  # a client could take what follows a success for a tunnel (RFC 9110 9.3.6)
             self.keep_alive = False
-        self.expects_continue = "HTTP_EXPECT" in fields and self._expects()
-        self.upgrades = "HTTP_UPGRADE" in fields and self._upgrades()
+        self.expects_continue = "HTTP_EXPECT" in variables and self._expects()
+        self.upgrades = "HTTP_UPGRADE" in variables and self._upgrades()
+        variables["REQUEST_METHOD"] = self.method
+        variables["REQUEST_URI"] = variables["RAW_URI"] = self.target
+        variables["SERVER_PROTOCOL"] = "HTTP/1.1" if self.is_11 else "HTTP/1.0"
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take one field from the parser."""
@@ -149,15 +151,15 @@ class Request:
             host = authority.decode("latin-1")
             if not HOST.fullmatch(host):
                 raise RequestError(400, "the target's authority is not a host and port (RFC 9112 3.2.2)")
-            self.fields["HTTP_HOST"] = host  # the target wins over the field (RFC 9112 3.2.2)
-        self.path = (_unquote(path) if b"%" in path else path).decode("latin-1")
-        self.query = query.decode("latin-1")
+            self.variables["HTTP_HOST"] = host  # the target wins over the field (RFC 9112 3.2.2)
+        self.variables["PATH_INFO"] = (_unquote(path) if b"%" in path else path).decode("latin-1")
+        self.variables["QUERY_STRING"] = query.decode("latin-1")
 
     def _framing(self, max_body: int) -> int:
         """Return the length of the body (RFC 9112 6.3)."""
-        coding = self.fields.get("HTTP_TRANSFER_ENCODING")
+        coding = self.variables.get("HTTP_TRANSFER_ENCODING")
         if coding is not None:
-            if "CONTENT_LENGTH" in self.fields:
+            if "CONTENT_LENGTH" in self.variables:
                 raise RequestError(400, "both Content-Length and Transfer-Encoding (RFC 9112 6.1)")
             if not self.is_11:
                 raise RequestError(400, "Transfer-Encoding with HTTP/1.0 (RFC 9112 6.1)")
@@ -170,7 +172,7 @@ class Request:
                     400, "chunked is not the last transfer coding, or not alone (RFC 9112 6.3)"
                 )
             return CHUNKED
-        length = self.fields["CONTENT_LENGTH"]
+        length = self.variables["CONTENT_LENGTH"]
         if not LENGTH.fullmatch(length):
             raise RequestError(400, "the Content-Length is not a number (RFC 9112 6.3)")
         if max_body and int(length) > max_body:
@@ -186,17 +188,17 @@ class Request:
         """Tell whether the client waits for 100 (Continue) before it sends the body (RFC 9110 10.1.1)."""
         if not self.is_11:
             return False
-        if self.fields["HTTP_EXPECT"].lower() != "100-continue":
+        if self.variables["HTTP_EXPECT"].lower() != "100-continue":
             raise RequestError(417, "the Expect field asks for something other than 100-continue")
         return self.length != 0
 
     def _upgrades(self) -> bool:
         """Tell whether the client would speak websocket from here on (RFC 6455 4.1); no other protocol is taken up."""
         options = [
-            option.strip(" \t") for option in self.fields.get("HTTP_CONNECTION", "").lower().split(",")
+            option.strip(" \t") for option in self.variables.get("HTTP_CONNECTION", "").lower().split(",")
         ]
         asks = self.is_11 and self.method == "GET" and not self.length and "upgrade" in options
-        return asks and self.fields["HTTP_UPGRADE"].lower() == "websocket"
+        return asks and self.variables["HTTP_UPGRADE"].lower() == "websocket"
 
     def _check_host(self, host: str | None) -> None:
         if host is None:

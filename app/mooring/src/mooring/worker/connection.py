@@ -59,13 +59,7 @@ class Connection(ClientStream, ABC):
             self._refuse(error.status, error.reason, head)
             return False
         self._server.count_request()
-        response = Response(
-            self.transport,
-            self._settings,
-            is_11=request.is_11,
-            to_head=request.method == "HEAD",
-            may_keep=self._may_keep,
-        )
+        response = Response(self.transport, self._settings, request, self._may_keep)
         environ = request_environ(self._environ, request, stream)
         environ[presence.KEY] = presence.ClientGone(self.transport, response, is_11=request.is_11)
         if self._is_believed:
@@ -96,8 +90,8 @@ class Connection(ClientStream, ABC):
         if request.length != CHUNKED or not self._server.spools_chunked_bodies:
             return body.stream()
         spooled, length = body.spool()
-        del request.fields["HTTP_TRANSFER_ENCODING"]
-        request.fields["CONTENT_LENGTH"] = str(length)
+        del request.variables["HTTP_TRANSFER_ENCODING"]
+        request.variables["CONTENT_LENGTH"] = str(length)
         return spooled
 
     @abstractmethod

@@ -18,8 +18,8 @@ from typing import Any
 
 from mooring.worker import log
 
-MARK = "_told_by_mooring"
-"""Attribute of an exception that the log has: it is told once, whoever meets it again."""
+MARK = "_logged_by_mooring"
+"""Attribute of an exception that the log has: it is logged once, whoever meets it again."""
 
 _hooked: set[str] = set()
 _last = ""
@@ -57,13 +57,13 @@ def in_words(error: BaseException) -> str:
 
 
 def _watch_django(signals: Any) -> None:
-    def tell(request: Any = None, **_: Any) -> None:
+    def on_exception(request: Any = None, **_: Any) -> None:
         error = sys.exc_info()[1]
         if error is not None and not _is_logged_by_django(error):
             meta = getattr(request, "META", {})
             note(error, "django", method=meta.get("REQUEST_METHOD"), target=meta.get("REQUEST_URI"))
 
-    signals.got_request_exception.connect(tell, weak=False, dispatch_uid="mooring")
+    signals.got_request_exception.connect(on_exception, weak=False, dispatch_uid="mooring")
 
 
 def _is_logged_by_django(error: BaseException) -> bool:

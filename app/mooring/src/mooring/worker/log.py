@@ -27,7 +27,7 @@ PATIENCE = 500
 """Milliseconds for which one write waits for a reader that has taken all before."""
 
 REPORT_AFTER = 0.25
-"""Seconds between two looks whether the log has room for what has to be told of it."""
+"""Seconds between two looks whether the log has room for the count of what was dropped."""
 
 
 CallLater = Callable[[float, Callable[[], object]], None]

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from mooring.http.framing import LAST_CHUNK, ResponseFraming
+from mooring.http.request import Request
+from mooring.http.response_head import checked_head
 from mooring.settings import Settings
 from mooring.worker import failures, log
 from mooring.worker.file_bodies import SMALL, FileWrapper, plain_file
@@ -45,12 +47,10 @@ class Response(ResponseFraming):
         self,
         transport: Transport,
         settings: Settings,
-        *,
-        is_11: bool,
-        to_head: bool,
+        request: Request,
         may_keep: Callable[[], bool],
     ) -> None:
-        super().__init__(is_11=is_11, to_head=to_head)
+        super().__init__(request)
         self._transport = transport
         self._settings = settings
         self._may_keep = may_keep
@@ -72,8 +72,9 @@ class Response(ResponseFraming):
                 exc_info = None  # no circle through the traceback
         elif self._head is not None:
             raise AssertionError("start_response was called a second time without exc_info (PEP 3333)")
-        if dropped := self.take_head(status, headers).dropped:
-            _log_dropped(dropped)
+        head = self._head = checked_head(status, headers)
+        if head.dropped:
+            _log_dropped(head.dropped)
         return self.write
 
     def write(self, data: bytes) -> None:
@@ -93,7 +94,7 @@ class Response(ResponseFraming):
             raise EnoughError
 
     def _write(self, data: bytes) -> None:
-        lead = b"" if self.head_sent else self._start(None)
+        lead = b"" if self.head_sent else self.start(None, may_keep=self._may_keep())
         given = len(data)
         data = self.fit(data)
         if self._chunked:
@@ -118,7 +119,7 @@ class Response(ResponseFraming):
         """Send what ends the body; check its length."""
         self.over = True
         if not self.head_sent:
-            self._send(self._start(0))
+            self._send(self.start(0, may_keep=self._may_keep()))
         elif self._chunked:
             self._send(LAST_CHUNK)
         if self.cut or self.sent != self._length:
@@ -150,7 +151,7 @@ class Response(ResponseFraming):
         if not isinstance(body, bytes):
             raise TypeError(f"a part of the body is {type(body).__name__}, not bytes (PEP 3333)")
         self.over = True
-        lead = self._start(len(body))
+        lead = self.start(len(body), may_keep=self._may_keep())
         if self.bodiless:
             self._send(lead)
             return
@@ -193,7 +194,7 @@ class Response(ResponseFraming):
         except OSError:
             return False
         try:
-            self._send(self._start(there))
+            self._send(self.start(there, may_keep=self._may_keep()))
             if not (self.bodiless or self._length is None):
                 self.torn = True
                 self.sent = self._transport.send_file(own, offset, self._length, self._patience())
@@ -218,9 +219,6 @@ class Response(ResponseFraming):
         elif self._length is not None and not self.bodiless:
             self.keep = False
             log.event("body_short", declared=self._length, sent=self.sent)
-
-    def _start(self, known: int | None) -> bytes:
-        return self.start(known, may_keep=self._may_keep())
 
     def _send(self, data: bytes) -> None:
         if self.torn:

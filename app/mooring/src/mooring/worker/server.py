@@ -21,6 +21,15 @@ from mooring.worker.prefix import below
 from mooring.worker.state import DRAINING, State
 
 
+class Watch:
+    """What looks at the worker while it has requests, and sleeps while it has none. This one never has to be woken."""
+
+    sleeps = False
+
+    def wake(self) -> None:
+        """Look from now on. To be called when ``sleeps`` is true."""
+
+
 class Server(ABC):
     """Serves the application on the listener until it is drained.
 
@@ -38,6 +47,7 @@ class Server(ABC):
         self.draining = False
         self.context = contextvars.copy_context()
         self.connections: dict[Any, Any] = {}
+        self.watch = Watch()
         self._last_request = 0
         if self.settings.max_requests:
             jitter = self.settings.max_requests * self.settings.max_requests_jitter // 100
@@ -83,6 +93,8 @@ class Server(ABC):
 
     def count_request(self) -> None:
         """Count a request; the last one before recycling starts the drain."""
+        if self.watch.sleeps:
+            self.watch.wake()
         counters = self.state.counters
         counters.requests += 1
         if counters.requests == self._last_request:

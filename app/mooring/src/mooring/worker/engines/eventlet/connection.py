@@ -13,7 +13,6 @@ from mooring.worker.connection import Connection
 from mooring.worker.engines.eventlet.transport import EventletTransport
 from mooring.worker.engines.eventlet.websockets import Websocket
 from mooring.worker.response import Response
-from mooring.worker.server import Server
 from mooring.worker.transport import ExpiredError, GoneError
 
 
@@ -25,18 +24,11 @@ class EventletConnection(Connection):
     passed_on: ClassVar[tuple[type[BaseException], ...]] = (*Connection.passed_on, GreenletExit)
     transport: EventletTransport
 
-    def __init__(
-        self, server: Server, transport: EventletTransport, address: Any, *, is_inside: bool
-    ) -> None:
-        """Take a connection; ``is_inside``: from this process itself, so without TLS and proxies."""
-        super().__init__(server, transport, address, is_inside=is_inside)
-        self._websocket: Websocket | None = None
-        self.thread: Any = None
-
     def run(self) -> None:
         """Serve until either side closes; never raises."""
         counters = self._server.state.counters
-        self.thread = getcurrent()
+        self.thread: Any = getcurrent()
+        self._websocket: Websocket | None = None
         try:
             self.open()
             while self.serve_one():

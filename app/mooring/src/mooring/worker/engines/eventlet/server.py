@@ -78,7 +78,7 @@ class EventletServer(Server):
         self._deadlines = Deadlines(self.connections)
         self._done = Event()
         self._hub = base.hub()
-        self._stalls = Stalls(
+        self.watch = Stalls(
             lambda: [one.thread for one in list(self.connections.values()) if one.phase == BUSY]
         )
         self._threads = GreenThreads()
@@ -237,12 +237,6 @@ class EventletServer(Server):
     def count_jobs(self) -> None:
         """Take what the application starts from now on for a job, which the drain waits for."""
         self._jobs.count()
-
-    def count_request(self) -> None:
-        """Count a request, and watch that it blocks nobody; the last one before recycling starts the drain."""
-        if self._stalls.sleeps:
-            self._stalls.wake()
-        super().count_request()
 
     def closed(self, connection: EventletConnection) -> None:
         """Take note: a connection has ended."""

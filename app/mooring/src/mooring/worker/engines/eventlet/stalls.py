@@ -2,7 +2,7 @@
 
 Green threads share one thread of the operating system. One that waits in C, for a lock of a database say, stops them all; if
 the lock's holder is another green thread of the same process, neither goes on until the wait times out. That cannot be
-solved here. It is told: a real thread looks at the worker's own once a second, and when that has stood at one place for
+solved here. It is logged: a real thread looks at the worker's own once a second, and when that has stood at one place for
 STANDS seconds without computing, the log gets the stack of the green thread that blocks, and those of the other requests
 in flight, the holder's among them.
 
@@ -26,12 +26,13 @@ from typing import Any
 from eventlet.hubs import epolls
 
 from mooring.worker import log
+from mooring.worker.server import Watch
 
 LOOK = 1.0
 """Seconds between two looks."""
 
 STANDS = 2
-"""Looks at the same place after which it is told."""
+"""Looks at the same place after which it is logged."""
 
 COMPUTES = 0.1
 """Share of the time from which on the worker is taken to compute rather than to wait."""
@@ -42,7 +43,7 @@ MOST = 5
 _sleep, _clock_id = time.sleep, time.pthread_getcpuclockid
 
 
-class Stalls:
+class Stalls(Watch):
     """Watches the thread that makes it. ``others`` returns the green threads of requests in flight."""
 
     def __init__(self, others: Callable[[], Iterable[Any]]) -> None:
@@ -84,10 +85,10 @@ class Stalls:
             looks = looks + 1 if stands else 0
             before, cpu = place, now
             if looks == STANDS:
-                self._tell(frame)
+                self._report(frame)
             del frame
 
-    def _tell(self, frame: FrameType) -> None:
+    def _report(self, frame: FrameType) -> None:
         lines = _stack(frame)
         waiting = [one.gr_frame for one in self._others() if getattr(one, "gr_frame", None) is not None]
         for other in waiting[:MOST]:
