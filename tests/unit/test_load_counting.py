@@ -245,6 +245,17 @@ def test_the_ledger(tmp_path: Path) -> None:
     assert [(operation["lost"], operation["doubled"]) for operation in operations] == [(1, 1), (1, 1)]
 
 
+@pytest.mark.parametrize(
+    ("end", "lost"),
+    [(2.0, [1, 0, 0]), (2.6, [1, 0, 0]), (3.5, [0, 1, 0]), (4.5, [1, 1, 0]), (6.5, [0, 0, 1])],
+)
+def test_an_unanswered_request_is_lost_where_it_ended(end: float, lost: list[int]) -> None:
+    """It may have waited through the operations before; one that ended between two is lost in all before."""
+    operations: list[dict[str, Any]] = [{"start": at, "end": at + 1} for at in (1.5, 3, 6)]
+    verify([Post("r-1", 1, end, "reset", sent=True)], Counter(), foreign=0, operations=operations)
+    assert [operation["lost"] for operation in operations] == lost
+
+
 def test_the_ledgers_files(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path, 30)
     recorder.finish(outcome(0.5, 1.25, sent=True))
