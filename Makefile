@@ -43,6 +43,24 @@ remove: venv ## Drain and remove what `make deploy` has deployed (a data folder 
 # many tests wait. A choice of tests (ARGS) runs in one process.
 SIDE_BY_SIDE := --numprocesses $(shell echo $$(($$(nproc) + 1))) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
+# What the built collection lies in; its name tells its version.
+COLLECTION := build/collection
+
+.PHONY: collection
+collection: venv ## Build the Ansible collection mooring.mooring into build/collection, a file to install; no network
+	@mkdir -p $(COLLECTION)
+	@rm -f $(COLLECTION)/mooring-mooring-*.tar.gz
+	@ansible-galaxy collection build --output-path $(COLLECTION)
+
+# The new site's folder; relative to this one.
+FOLDER ?=
+
+.PHONY: site
+site: collection ## Create a folder of your own with inventory and playbooks, and install the collection there: make site FOLDER=../my-site
+	@test -n "$(FOLDER)" || { echo 'make: name the folder to create: make site FOLDER=../my-site' >&2; exit 1; }
+	@ansible-playbook playbooks/new_site.yml -e '{"folder": "$(abspath $(FOLDER))"}' $(ARGS)
+	@ANSIBLE_CONFIG=$(abspath $(FOLDER))/ansible.cfg ansible-galaxy collection install --offline -p $(abspath $(FOLDER))/collections $(COLLECTION)/mooring-mooring-*.tar.gz
+
 .PHONY: test
 test: lint ## Pass every test that needs no container engine or root; molecule's scenarios too
 	@python -m pytest $(SIDE_BY_SIDE) $(ARGS)
@@ -130,7 +148,7 @@ lock: venv ## Pin requirements/*.in to the newest versions, with hashes
 	  for name; do $$uv pip compile --quiet --universal --upgrade --python-version "$$python" --generate-hashes --no-emit-index-url \
 	    --no-emit-find-links --custom-compile-command 'make lock' --output-file "requirements/$$name.txt" "requirements/$$name.in"; done; }; \
 	  compile 3.10 runtime multicloud supervisor supervisor-4.2.5 installer && \
-	  compile 3.11 controller build lock audit packages bench bench-bjoern
+	  compile 3.11 controller site build lock audit packages bench bench-bjoern
 
 .PHONY: lock-build
 lock-build: venv ## Lock what builds your project, by hash: make lock-build ARGS=path/to/project

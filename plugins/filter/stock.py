@@ -25,25 +25,25 @@ def _rules() -> ModuleType:
     return module
 
 
-def _found(app_source: Any, repository: str) -> list[Any]:
+def _found(app_source: Any, folder: str) -> list[Any]:
     sources = [app_source] if isinstance(app_source, str) else app_source
     if not isinstance(sources, list):
         return []
-    return [_rules().find(Path(repository, Path(str(source)).expanduser())) for source in sources]
+    return [_rules().find(Path(folder, Path(str(source)).expanduser())) for source in sources]
 
 
-def stock_entries(app_source: Any, repository: str) -> dict[str, str]:
+def stock_entries(app_source: Any, folder: str) -> dict[str, str]:
     """Return the entries by framework that the sources say; the first source that has one wins."""
     entries: dict[str, str] = {}
-    for found in reversed(_found(app_source, repository)):
+    for found in reversed(_found(app_source, folder)):
         entries |= found.entries
     return entries
 
 
-def stock_environment(app_source: Any, repository: str) -> dict[str, str]:
+def stock_environment(app_source: Any, folder: str) -> dict[str, str]:
     """Return the variables that the sources' own entry points set (DJANGO_SETTINGS_MODULE)."""
     environment: dict[str, str] = {}
-    for found in reversed(_found(app_source, repository)):
+    for found in reversed(_found(app_source, folder)):
         environment |= found.environment
     return environment
 

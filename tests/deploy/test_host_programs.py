@@ -59,7 +59,7 @@ HOOK = """
 - hosts: localhost
   connection: local
   gather_facts: false
-  vars: {ansible_python_interpreter: PYTHON, repository: FOLDER, instance_name: a, instance_release: b}
+  vars: {ansible_python_interpreter: PYTHON, site_folder: FOLDER, instance_name: a, instance_release: b}
   tasks:
     - ansible.builtin.include_tasks: REPOSITORY/roles/instance/tasks/hook.yml
       vars:

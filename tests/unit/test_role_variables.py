@@ -43,7 +43,14 @@ def test_role_variables_carry_the_role_s_name(role: str) -> None:
 
 def test_the_wiring_reaches_role_variables_alone() -> None:
     wiring = yaml.safe_load((REPOSITORY / "playbooks/vars/wiring.yml").read_text())
-    known = {"repository", "mooring_templates", "mooring_daemon", "mooring_integrity", "mooring_unpack"}
+    known = {
+        "repository",
+        "site_folder",
+        "mooring_templates",
+        "mooring_daemon",
+        "mooring_integrity",
+        "mooring_unpack",
+    }
     for role in ROLES:
         known |= set(yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text()))
     assert sorted(set(wiring) - known) == []

@@ -74,7 +74,7 @@ def text_of(path: Path, variable: str = "app_requirements") -> str:
         raise BundleError(f"{variable}: {path} is a folder; name the requirements file in it") from error
     except FileNotFoundError as error:
         raise BundleError(
-            f"{variable}: {path} does not exist (a relative path begins at the repository){nearest(path)}"
+            f"{variable}: {path} does not exist (a relative path begins at the folder of deploy.yml){nearest(path)}"
         ) from error
     except OSError as error:
         raise BundleError(f"{variable}: {path} cannot be read: {error.strerror}") from error

@@ -48,7 +48,7 @@ def kind_of(source: Path) -> str:
     """Tell what a source is. Raises BundleError, which names app_source, for what cannot be one."""
     if not source.exists():
         raise BundleError(
-            f"app_source: {source} does not exist (a relative path begins at the repository){nearest(source)}"
+            f"app_source: {source} does not exist (a relative path begins at the folder of deploy.yml){nearest(source)}"
         )
     if source.is_file():
         try:
