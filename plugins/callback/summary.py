@@ -135,9 +135,9 @@ class Quiet(Plain):
     CALLBACK_NAME = "mooring.mooring.summary"
 
     def __init__(self) -> None:
-        super().__init__()
         terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
         self._screen = Screen(self._show, sys.__stdout__.fileno(), terminal)
+        super().__init__()
         self._report = report.Report()
         self._hosts: list[str] = []
         self._several = False
@@ -145,6 +145,11 @@ class Quiet(Plain):
         self._under_way = self._reached = ""
         self._ended = False
         self._seen: set[tuple[str, str]] = set()
+
+    def _display_plain(self, msg: str, *arguments: Any, **options: Any) -> None:
+        """Print a text, also one that an action tells meanwhile, where the phase's line stands: that comes again by itself."""
+        self._screen.erase()
+        super()._display_plain(msg, *arguments, **options)
 
     # --- the run -------------------------------------------------------------------------------------------
 

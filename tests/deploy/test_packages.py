@@ -23,11 +23,11 @@ from bundle.__main__ import fetch
 from bundle.backends import Workshop
 from bundle.reading import Read, read
 from bundle.requirements import ranges, wanted
-from bundle.target import Target
+from bundle.target_python import TargetPython
 from support.places import REPOSITORY
 
 LOCKS = REPOSITORY / "requirements"
-TARGET = Target(platform.python_version(), platform.machine(), platform.libc_ver()[1])
+TARGET = TargetPython(platform.python_version(), platform.machine(), platform.libc_ver()[1])
 WORKSHOP = Workshop(REPOSITORY / "build/bundles")
 
 # What must not be there without an extra, and what each extra makes possible.

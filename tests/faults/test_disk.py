@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+from prove import operations
 from support.faults import (
     as_root,
     assert_not_mixed,
@@ -25,29 +26,22 @@ from support.load.stage import NAME, Stage
 def test_full_disks_under_all_logs_and_sockets_cost_nothing(stage: Stage) -> None:
     folders = [stage.home / "log", stage.home / "run", stage.root / "supervisor/log"]
     with small_disks(*folders):
-        _reload(stage)  # the processes open logs and sockets where the disk is small
+        operations.reload(stage)  # the processes open logs and sockets where the disk is small
         before = stage.pids()
         with harmless(stage, "full disks"), filled(*folders):
             more_requests(stage, 2000)
         assert stage.pids() == before
-    _reload(stage)
+    operations.reload(stage)
     assert_not_mixed(stage)
 
 
 @as_root
 def test_what_is_killed_while_the_disk_is_full_comes_again_when_it_is_not(stage: Stage) -> None:
     with small_disks(stage.home / "log", stage.home / "run"):
-        _reload(stage)
+        operations.reload(stage)
         _killed_meanwhile(stage, [f"{NAME}-bootstrap", victim(stage)[0]])
-    _reload(stage)
+    operations.reload(stage)
     assert_not_mixed(stage)
-
-
-def _reload(stage: Stage) -> None:
-    before = stage.pids()
-    stage.control("reload")
-    stage.until(lambda: stage.pids().keys() == before.keys() and not before.items() & stage.pids().items())
-    stage.gate()
 
 
 def _killed_meanwhile(stage: Stage, names: list[str]) -> None:

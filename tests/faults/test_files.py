@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 
+from prove import operations
 from support.faults import assert_not_mixed, harmless, more_requests, ready, victim
 from support.load.stage import Stage
 
@@ -34,8 +35,7 @@ def test_deleted_logs_are_written_anew_after_a_rolling_restart(stage: Stage) -> 
         shutil.rmtree(stage.home / "log")
         more_requests(stage, 500)
         stage.deploy()
-        done = stage.run("playbooks/restart.yml")
-        assert done.returncode == 0, done.stdout
+        operations.rolling_restart(stage)
         assert log.exists()
     assert_not_mixed(stage)
 

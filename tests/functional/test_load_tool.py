@@ -427,21 +427,6 @@ def test_it_ends_with_its_operator(bench: Bench) -> None:
     assert gone.wait(DEADLINE) == 0
 
 
-def test_a_folder_goes_with_its_operator(bench: Bench) -> None:
-    operator, _ = bench.start("-c", "import signal; print('here', flush=True); signal.pause()")
-    private = bench.folder / "private"
-    private.mkdir()
-    (private / "knobs.json").touch()
-    words = [sys.executable, "-m", "mooring_load.parent", str(operator.pid), str(private)]
-    with subprocess.Popen(words, env=ENVIRONMENT) as keeper:
-        with pytest.raises(subprocess.TimeoutExpired):
-            keeper.wait(0.5)
-        assert private.exists()
-        operator.kill()
-        assert keeper.wait(DEADLINE) == 0
-    assert not private.exists()
-
-
 def _ended() -> int:
     with subprocess.Popen(["true"]) as process:
         return process.pid

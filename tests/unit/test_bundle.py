@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundle import listing
-from bundle.target import Target
+from bundle.target_python import TargetPython
 from support.bundles import command, greeter, held, refused, run, wheel_of_files, write
 
 
@@ -19,7 +19,7 @@ def project(tmp_path: Path) -> Path:
 
 
 def test_platforms_reach_down_to_what_wheels_are_built_for() -> None:
-    assert Target("3.11.2", "aarch64", "2.19").platforms == [
+    assert TargetPython("3.11.2", "aarch64", "2.19").platforms == [
         "manylinux_2_19_aarch64",
         "manylinux_2_18_aarch64",
         "manylinux_2_17_aarch64",
@@ -206,7 +206,7 @@ def test_what_two_runs_make_at_once_is_kept_once(tmp_path: Path) -> None:
 
 
 def test_compiled_code_for_another_target_is_refused() -> None:
-    here = Target("3.11.2", "x86_64", "2.36")
+    here = TargetPython("3.11.2", "x86_64", "2.36")
     here.check_built("a-1-py3-none-any.whl", "a")
     here.check_given("a-1-cp311-cp311-manylinux_2_28_x86_64.whl")
     here.check_given("a-1-cp38-abi3-manylinux2014_x86_64.whl")
@@ -218,8 +218,8 @@ def test_compiled_code_for_another_target_is_refused() -> None:
         with pytest.raises(Exception, match=r"does not fit the target \(Python 3.11, x86_64, glibc 2.36\)"):
             here.check_given(wheel)
     with pytest.raises(Exception, match=r"a has compiled code: .* name a wheel of a"):
-        Target("3.12.0", "x86_64", "2.36").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")
+        TargetPython("3.12.0", "x86_64", "2.36").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")
     with pytest.raises(
         Exception, match="a has compiled code"
     ):  # linked to a newer C library than the target's
-        Target("3.11.2", "x86_64", "2.17").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")
+        TargetPython("3.11.2", "x86_64", "2.17").check_built("a-1-cp311-cp311-linux_x86_64.whl", "a")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from bundle import history, installer, listing
-from bundle.target import glibc_here
+from bundle.target_python import glibc_here
 from support.bundles import command, git, greeter, held, refused, run, wheel, write
 
 NATIVE = ["--machine", os.uname().machine, "--glibc", glibc_here()]

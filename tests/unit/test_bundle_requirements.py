@@ -10,12 +10,12 @@ import pytest
 from bundle.errors import BundleError
 from bundle.reading import Read, read
 from bundle.requirements import Wanted, ranges, wanted
-from bundle.target import Target
+from bundle.target_python import TargetPython
 from support.bundles import HASH, OTHER, command, greeter, refused, write
 from support.places import REPOSITORY
 
 REQUIREMENTS = REPOSITORY / "requirements"
-TARGET = Target("3.10.4", "x86_64", "2.36")
+TARGET = TargetPython("3.10.4", "x86_64", "2.36")
 
 
 def lines(path: Path, *base: Path) -> list[str]:

@@ -17,7 +17,7 @@ import yaml
 from bundle import installer, sbom, write_sbom
 from bundle.reading import Pin
 from bundle.requirements import Requirement
-from bundle.target import Target
+from bundle.target_python import TargetPython
 from support.bundles import HERE, command, greeter, run, wheel, write
 from support.places import REPOSITORY
 
@@ -116,7 +116,7 @@ def part(name: str, metadata: str = "", **more: Any) -> sbom.Part:
     return sbom.Part(name, "0" * 64, email.message_from_string(f"Version: {version}\n{metadata}"), pin)
 
 
-TARGET = Target("3.11.2", "x86_64", "2.36")
+TARGET = TargetPython("3.11.2", "x86_64", "2.36")
 
 
 def only(*parts: sbom.Part) -> Any:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mooring_load.answer import AnswerReader
+from mooring_load.destination import Destination, resolve
 from mooring_load.kinds import (
     AnyBody,
     DigestBody,
@@ -27,7 +28,6 @@ from mooring_load.kinds import (
 )
 from mooring_load.outcome import RequestFailedError
 from mooring_load.pacing import Budget, OpenLoop
-from mooring_load.target import Target, resolve
 from mooring_load.tls import context
 from mooring_load.usage import UsageError
 
@@ -107,7 +107,7 @@ def test_a_wrong_header_is_named(line: str) -> None:
     check_header("--header", "X-Auth-Token: abc 123")
 
 
-def found(url: str, *allowed: str) -> Target:
+def found(url: str, *allowed: str) -> Destination:
     return resolve(url, None, frozenset(allowed), lambda: context(None, insecure=True))
 
 

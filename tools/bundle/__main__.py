@@ -29,7 +29,7 @@ from bundle.listing import keep
 from bundle.reading import Pin
 from bundle.requirements import Wanted, line, wanted
 from bundle.sources import Wheel
-from bundle.target import Target
+from bundle.target_python import TargetPython
 from mooring import texts
 from mooring.host.unpack import INSTALLER
 
@@ -41,7 +41,7 @@ NO_WHEEL = re.compile(
 
 def build(options: argparse.Namespace) -> dict[str, object]:
     """Build the bundle that the command line describes, or find it built."""
-    target = Target(options.python_version, options.machine, options.glibc)
+    target = TargetPython(options.python_version, options.machine, options.glibc)
     workshop = Workshop(options.cache, tuple(options.build_requirements))
     sources.describe(options.source)
     packages = wanted(options.requirements, options.app_requirements, target)
@@ -75,7 +75,7 @@ def build(options: argparse.Namespace) -> dict[str, object]:
     }
 
 
-def bill_of(path: Path, wheels: Sequence[Wheel], packages: Wanted, target: Target) -> Path:
+def bill_of(path: Path, wheels: Sequence[Wheel], packages: Wanted, target: TargetPython) -> Path:
     """Write the bundle's bill of materials beside it. What it is for is the first source that is not Mooring's own."""
     names = [str(parse_wheel_filename(wheel.path.name)[0]) for wheel in wheels]
     application = next((name for name in names if name != "mooring"), "mooring" if "mooring" in names else "")
@@ -89,7 +89,7 @@ def bill_of(path: Path, wheels: Sequence[Wheel], packages: Wanted, target: Targe
     return written
 
 
-def installers(files: Sequence[Path], packages: Wanted, target: Target) -> Wanted:
+def installers(files: Sequence[Path], packages: Wanted, target: TargetPython) -> Wanted:
     """Return what is packed to install the packages, and is not installed itself: pip, which runs from its wheel.
 
     Whoever deploys runs it on the target, root often. So nothing of the application chooses it: neither a pin, a hash
@@ -151,7 +151,7 @@ def pack(path: Path, installed: Sequence[Wheel], installer: Sequence[Wheel]) -> 
         packed.replace(path)
 
 
-def fetch(packages: Wanted, target: Target, workshop: Workshop) -> list[Wheel]:
+def fetch(packages: Wanted, target: TargetPython, workshop: Workshop) -> list[Wheel]:
     """Return a wheel of each package: kept from before, downloaded, or built from its source archive."""
     inputs = [packages.lines(), sorted(packages.no_binary), target.python, target.platforms]
     key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
@@ -166,7 +166,7 @@ def fetch(packages: Wanted, target: Target, workshop: Workshop) -> list[Wheel]:
     return [Wheel(wheel, "") for wheel in sorted(kept.iterdir())]
 
 
-def _fetch(folder: Path, packages: Wanted, target: Target, workshop: Workshop) -> None:
+def _fetch(folder: Path, packages: Wanted, target: TargetPython, workshop: Workshop) -> None:
     sources_alone = {name for name, pin in packages.pins.items() if _is_source(name, pin, packages.no_binary)}
     while True:
         as_wheels = [pin for name, pin in packages.pins.items() if name not in sources_alone]
@@ -190,7 +190,7 @@ def _is_source(name: str, pin: Pin, no_binary: set[str]) -> bool:
     return name in no_binary or ":all:" in no_binary or (bool(url) and not url.endswith(".whl"))
 
 
-def download(folder: Path, pins: Sequence[Pin], index: Sequence[str], target: Target) -> None:
+def download(folder: Path, pins: Sequence[Pin], index: Sequence[str], target: TargetPython) -> None:
     """Download the wheels of some packages, each by its hash. Raises BundleError."""
     if not pins:
         return

@@ -29,7 +29,7 @@ from bundle.errors import BundleError
 from bundle.listing import keep
 from bundle.reading import Pin, Read, read, text_of
 from bundle.requirements import holds, line, merged
-from bundle.target import Target, glibc_here
+from bundle.target_python import TargetPython, glibc_here
 
 NAME = "mooring-build.txt"
 SHIPPED = Path(__file__).parents[2] / "requirements" / "build.txt"
@@ -37,9 +37,9 @@ COMMAND = "make lock-build"
 ELSEWHERE = "or name a wheel that is built elsewhere in app_source"
 
 
-def here() -> Target:
+def here() -> TargetPython:
     """Return the controller as a target: what builds runs here."""
-    return Target(platform.python_version(), os.uname().machine, glibc_here())
+    return TargetPython(platform.python_version(), os.uname().machine, glibc_here())
 
 
 @dataclass(frozen=True)

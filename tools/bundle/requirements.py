@@ -15,7 +15,7 @@ from packaging.utils import canonicalize_name
 
 from bundle.errors import BundleError
 from bundle.reading import Pin, Read, logical_lines, read, text_of
-from bundle.target import Target
+from bundle.target_python import TargetPython
 
 
 @dataclass
@@ -42,7 +42,7 @@ def line(pin: Pin) -> str:
     return " ".join([what, *(f"--hash={value}" for value in pin.hashes)])
 
 
-def wanted(base: Iterable[Path], application: Iterable[Path], target: Target) -> Wanted:
+def wanted(base: Iterable[Path], application: Iterable[Path], target: TargetPython) -> Wanted:
     """Merge the runtime's own files (`base`) and the application's for one target.
 
     Raises BundleError for two pins of one project that cannot both hold, naming both files.
@@ -66,7 +66,7 @@ def wanted(base: Iterable[Path], application: Iterable[Path], target: Target) ->
     )
 
 
-def merged(pins: Iterable[Pin], target: Target) -> dict[str, Pin]:
+def merged(pins: Iterable[Pin], target: TargetPython) -> dict[str, Pin]:
     """Return the pins that hold on a target, by canonical name. Raises BundleError for two versions of one project."""
     kept: dict[str, Pin] = {}
     for pin in pins:
@@ -125,7 +125,7 @@ def ranges(path: Path) -> dict[str, Requirement]:
 
 
 def _check_constraints(
-    constraints: Iterable[tuple[Path, Requirement]], pins: dict[str, Pin], target: Target
+    constraints: Iterable[tuple[Path, Requirement]], pins: dict[str, Pin], target: TargetPython
 ) -> None:
     for path, constraint in constraints:
         pin = pins.get(canonicalize_name(constraint.name))

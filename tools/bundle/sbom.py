@@ -28,7 +28,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from bundle import wheels
 from bundle.reading import Pin
 from bundle.requirements import holds
-from bundle.target import Target
+from bundle.target_python import TargetPython
 
 NAME = "sbom.cdx.json"
 SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
@@ -75,7 +75,7 @@ def parts(bundle: Path, pins: Mapping[str, Pin]) -> list[Part]:
     return sorted(found, key=lambda part: part.name)
 
 
-def bill(installed: Iterable[Part], application: str, target: Target) -> str:
+def bill(installed: Iterable[Part], application: str, target: TargetPython) -> str:
     """Write the bill; `application`: the name of the distribution that all of it is for, "" when none is."""
     known = {part.name: part for part in installed}
     asked = _asked(known, target)
@@ -155,7 +155,7 @@ def _licences(metadata: Message) -> dict[str, Any]:
     return {"licenses": [{"license": {"name": each}} for each in names]} if names else {}
 
 
-def _asked(known: Mapping[str, Part], target: Target) -> dict[str, set[str]]:
+def _asked(known: Mapping[str, Part], target: TargetPython) -> dict[str, set[str]]:
     """Return which of the distributions each of them asks for on the target, with the extras that are asked for."""
     extras = {name: {"", *(part.pin.requirement.extras if part.pin else ())} for name, part in known.items()}
     asked: dict[str, set[str]] = {name: set() for name in known}

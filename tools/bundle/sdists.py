@@ -22,10 +22,10 @@ from bundle.backends import Workshop, build_wheel
 from bundle.errors import BundleError
 from bundle.listing import keep
 from bundle.reading import Pin
-from bundle.target import Target
+from bundle.target_python import TargetPython
 
 
-def wheel_of(pin: Pin, index: Sequence[str], target: Target, workshop: Workshop) -> Path:
+def wheel_of(pin: Pin, index: Sequence[str], target: TargetPython, workshop: Workshop) -> Path:
     """Return the wheel of a package whose file by this hash is a source archive, or that no wheel fits.
 
     Raises BundleError: not found, not buildable, or compiled code that does not fit the target.

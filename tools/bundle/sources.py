@@ -25,7 +25,7 @@ from bundle import archives, entries, history, listing, locks, tree, wheels
 from bundle.backends import Workshop, build_wheel
 from bundle.errors import BundleError, nearest
 from bundle.history import pyproject
-from bundle.target import Target
+from bundle.target_python import TargetPython
 
 WHEEL, PROJECT, TREE = "wheel", "project", "tree"
 
@@ -87,7 +87,7 @@ def _ships(declared: dict[str, Any], path: Path) -> bool:
     return path.name in str(declared.get("tool", {}))
 
 
-def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
+def wheel_of(source: Path, target: TargetPython, workshop: Workshop) -> Wheel:
     """Return the wheel of a source: itself, or built from a clean copy, or as it was built from the same files before.
 
     Raises BundleError when it cannot be built, or does not fit the target.
@@ -127,7 +127,7 @@ def wheel_of(source: Path, target: Target, workshop: Workshop) -> Wheel:
     return Wheel(wheel, _contents(wheel) if pure else kept.name)
 
 
-def _check_python(wheel: Path, source: Path, target: Target) -> None:
+def _check_python(wheel: Path, source: Path, target: TargetPython) -> None:
     """Refuse a wheel that does not want the target's Python: pip would, on the target."""
     wanted = wheels.metadata(wheel, f"app_source: {source}")["Requires-Python"]
     if wanted and not SpecifierSet(wanted).contains(target.python_full, prereleases=True):

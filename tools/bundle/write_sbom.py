@@ -21,7 +21,7 @@ from bundle import sbom
 from bundle.__main__ import a_path, build
 from bundle.cache import CLONE, private_umask
 from bundle.errors import BundleError
-from bundle.target import glibc_here
+from bundle.target_python import glibc_here
 from mooring import texts
 
 # As the roles have them: roles/release/tasks/bundle.yml, roles/supervisor/tasks/bundle.yml, roles/virtualenv/defaults.

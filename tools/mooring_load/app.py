@@ -27,7 +27,7 @@ _LONGEST_BODY: Final = 4096
 Answer = tuple[str, str, bytes]
 
 
-class RefusedError(Exception):
+class HTTPError(Exception):
     """A request that the application does not do; the message goes to the client with this status line."""
 
     def __init__(self, status: str, message: str, *headers: tuple[str, str]) -> None:
@@ -41,7 +41,7 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
     headers = [("X-Load-Worker", f"{os.getpid()}/{_release()}")]
     try:
         status, content_type, body = _handler(environ)(environ)
-    except RefusedError as refusal:
+    except HTTPError as refusal:
         status, content_type, body = refusal.status, "text/plain", f"{refusal}\n".encode()
         headers += refusal.headers
     start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body))), *headers])
@@ -53,16 +53,16 @@ def count(identifier: str) -> None:
     try:
         path = os.environ[COUNT_FILE]
     except KeyError:
-        raise RefusedError(
+        raise HTTPError(
             "500 Internal Server Error", f"{COUNT_FILE} is not set: name the file to count in"
         ) from None
     line = f"{identifier}\n".encode()
     try:
         written = os.write(_opened(path), line)
     except OSError as error:
-        raise RefusedError("500 Internal Server Error", f"{COUNT_FILE}={path}: {error.strerror}") from None
+        raise HTTPError("500 Internal Server Error", f"{COUNT_FILE}={path}: {error.strerror}") from None
     if written != len(line):
-        raise RefusedError(
+        raise HTTPError(
             "500 Internal Server Error", f"{COUNT_FILE}={path}: the disk took only a part of the line"
         )
 
@@ -76,9 +76,9 @@ def _opened(path: str) -> int:
 def _handler(environ: dict[str, Any]) -> Callable[[dict[str, Any]], Answer]:
     method, handler = _ROUTES.get(environ.get("PATH_INFO", ""), ("", None))
     if handler is None:
-        raise RefusedError("404 Not Found", f"want one of {', '.join(_ROUTES)}")
+        raise HTTPError("404 Not Found", f"want one of {', '.join(_ROUTES)}")
     if environ["REQUEST_METHOD"] != method:
-        raise RefusedError("405 Method Not Allowed", f"want {method}", ("Allow", method))
+        raise HTTPError("405 Method Not Allowed", f"want {method}", ("Allow", method))
     return handler
 
 
@@ -90,11 +90,9 @@ def _count(environ: dict[str, Any]) -> Answer:
     try:
         identifier = json.loads(_body(environ))["id"]
     except (ValueError, KeyError, TypeError):
-        raise RefusedError("400 Bad Request", 'want a JSON object with the key "id"') from None
+        raise HTTPError("400 Bad Request", 'want a JSON object with the key "id"') from None
     if not isinstance(identifier, str) or not re.fullmatch(r"[0-9A-Za-z_.-]{1,128}", identifier):
-        raise RefusedError(
-            "400 Bad Request", "id: want 1 to 128 letters, digits, underscores, dots or hyphens"
-        )
+        raise HTTPError("400 Bad Request", "id: want 1 to 128 letters, digits, underscores, dots or hyphens")
     count(identifier)
     return "200 OK", "text/plain", identifier.encode()
 
@@ -102,7 +100,7 @@ def _count(environ: dict[str, Any]) -> Answer:
 def _slow(environ: dict[str, Any]) -> Answer:
     text = parse_qs(environ.get("QUERY_STRING", "")).get("ms", [""])[-1]
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _SLOWEST:
-        raise RefusedError("400 Bad Request", f"ms: want a whole number of milliseconds up to {_SLOWEST}")
+        raise HTTPError("400 Bad Request", f"ms: want a whole number of milliseconds up to {_SLOWEST}")
     time.sleep(int(text) / 1000)
     return "200 OK", "text/plain", f"slept {int(text)} ms\n".encode()
 
@@ -118,18 +116,16 @@ def _body(environ: dict[str, Any]) -> bytes:
     if text:
         length = int(text)
         if length > _LONGEST_BODY:
-            raise RefusedError("413 Content Too Large", f"want at most {_LONGEST_BODY} bytes")
+            raise HTTPError("413 Content Too Large", f"want at most {_LONGEST_BODY} bytes")
         body: bytes = environ["wsgi.input"].read(length)
         if len(body) != length:
-            raise RefusedError("400 Bad Request", f"the body ended after {len(body)} of {length} bytes")
+            raise HTTPError("400 Bad Request", f"the body ended after {len(body)} of {length} bytes")
         return body
     if not environ.get("wsgi.input_terminated"):
-        raise RefusedError(
-            "411 Length Required", "this server does not pass on bodies without a Content-Length"
-        )
+        raise HTTPError("411 Length Required", "this server does not pass on bodies without a Content-Length")
     body = environ["wsgi.input"].read(_LONGEST_BODY + 1)
     if len(body) > _LONGEST_BODY:
-        raise RefusedError("413 Content Too Large", f"want at most {_LONGEST_BODY} bytes")
+        raise HTTPError("413 Content Too Large", f"want at most {_LONGEST_BODY} bytes")
     return body
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from mooring_load.connection import Connection, Response
+from mooring_load.destination import Destination
 from mooring_load.kinds import Kind
 from mooring_load.outcome import Outcome, RequestFailedError
 from mooring_load.pacing import Budget, ClosedLoop, OpenLoop
 from mooring_load.recorder import Recorder
-from mooring_load.target import Target
 
 CLOSE_WITHIN: Final = 1.0
 """Seconds that the server has to end a connection after `Connection: close` (RFC 9112 9.6) unnoticed."""
@@ -25,7 +25,7 @@ class Traffic:
     """What all clients of a run share; `began` is of the loop's clock, `timeout` seconds for a request."""
 
     loop: asyncio.AbstractEventLoop
-    target: Target
+    destination: Destination
     recorder: Recorder
     budget: Budget
     began: float
@@ -80,7 +80,7 @@ class _Client:
 
     async def _connect(self, outcome: Outcome, deadline: float) -> Connection:
         traffic = self._traffic
-        connection = Connection(traffic.loop, traffic.target, traffic.holder_header)
+        connection = Connection(traffic.loop, traffic.destination, traffic.holder_header)
         traffic.recorder.connections[self.name] += 1
         try:
             await connection.open(deadline)

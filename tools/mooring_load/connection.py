@@ -16,8 +16,8 @@ from typing import Final
 
 from mooring_load.answer import AnswerReader
 from mooring_load.causes import cause, check, class_of_connect
+from mooring_load.destination import Destination
 from mooring_load.outcome import RequestFailedError
-from mooring_load.target import Target
 
 _RECEIVE: Final = 65536
 _FULL_BACKLOG_RETRY: Final = 0.005
@@ -40,9 +40,9 @@ class Connection:
     whether a byte of the present request went out. Deadlines are of the loop's clock.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, target: Target, holder_header: str) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, destination: Destination, holder_header: str) -> None:
         self._loop = loop
-        self._target = target
+        self._destination = destination
         self._socket: socket.socket | None = None
         self._answer = AnswerReader(holder_header)
         self._waiter: asyncio.Future[None] | None = None
@@ -72,9 +72,9 @@ class Connection:
         """Connect, or raise RequestFailedError: refused, timeout, unreachable or local."""
         timer = None
         try:
-            self._socket = sock = socket.socket(self._target.family, socket.SOCK_STREAM)
+            self._socket = sock = socket.socket(self._destination.family, socket.SOCK_STREAM)
             sock.setblocking(False)
-            if self._target.family != socket.AF_UNIX:
+            if self._destination.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             code = await self._started(sock, deadline)
             if code == errno.EINPROGRESS:
@@ -85,9 +85,9 @@ class Connection:
                 self._loop.remove_writer(sock)
                 code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             check(code)
-            if self._target.tls is not None:
+            if self._destination.tls is not None:
                 timer = timer or self._loop.call_at(deadline, self._expire, "connect")
-                sock = await self._secured(self._target.tls, sock)
+                sock = await self._secured(self._destination.tls, sock)
         except OSError as error:
             self.close()
             raise RequestFailedError(class_of_connect(error), "connect", cause(error)) from None
@@ -156,20 +156,20 @@ class Connection:
         A unix socket whose backlog is full answers EAGAIN where a blocking client would wait (unix(7)), so
         this waits as well.
         """
-        code = sock.connect_ex(self._target.address)
+        code = sock.connect_ex(self._destination.address)
         while code == errno.EAGAIN:
             if self._loop.time() >= deadline:
                 raise RequestFailedError("timeout", "connect", "the unix socket's backlog stayed full")
             await asyncio.sleep(_FULL_BACKLOG_RETRY)
-            code = sock.connect_ex(self._target.address)
-        if self._target.family != socket.AF_UNIX:
+            code = sock.connect_ex(self._destination.address)
+        if self._destination.family != socket.AF_UNIX:
             self.local_port = sock.getsockname()[1]
         return code
 
     async def _secured(self, tls: ssl.SSLContext, sock: socket.socket) -> socket.socket:
         """Shake hands (RFC 8446 4) and return the socket to talk through from now on."""
         self._socket = wrapped = tls.wrap_socket(
-            sock, server_hostname=self._target.name, do_handshake_on_connect=False
+            sock, server_hostname=self._destination.name, do_handshake_on_connect=False
         )
         while True:
             add = self._loop.add_reader

@@ -2,6 +2,11 @@
 
 Up to 127 microseconds each has a class of its own; above, each power of two is cut into 64 classes, so that a
 quantile is at most 1.6 % above the true value (the way of Gil Tene's HdrHistogram).
+
+PyPI's hdrhistogram (0.10.8, looked at in November 2026) does not stand in its place. It has wheels for x86_64 alone, so other
+machines need a compiler; it brings pbr and setuptools. Its counts are an array over the whole range: 26 kB against 2 kB for one,
+and 14 times our time for a row of the timeline (25 latencies, their quantiles, a merge). Its maximum is a class's end: 0.2 %
+above the true one, which is exact here. Of equal precision (two digits) its quantiles are as good as ours.
 """
 
 from __future__ import annotations

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from mooring_load import control, tls
+from mooring_load.destination import Destination, resolve
 from mooring_load.kind_options import add_kinds
 from mooring_load.kinds import Kind, check_header
-from mooring_load.target import Target, resolve
 from mooring_load.usage import UsageError
 
 UNTIL_STOPPED_AT_MOST: Final = 7200.0
@@ -24,7 +24,7 @@ MOST_REQUESTS: Final = 5_000_000
 class RunOptions:
     """What a run does. Seconds and requests per second; `rate` 0 is a closed loop."""
 
-    target: Target
+    destination: Destination
     kinds: list[Kind]
     out: Path
     control: Path
@@ -105,7 +105,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
     """Return the options of a run, or raise UsageError; makes the folder of the records."""
-    target = resolve(
+    destination = resolve(
         arguments.url,
         arguments.unix_socket,
         frozenset(arguments.allow),
@@ -113,7 +113,7 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
     )
     if arguments.host:
         check_header("--host", f"Host: {arguments.host}")
-        target = replace(target, host=arguments.host)
+        destination = replace(destination, host=arguments.host)
     if (arguments.duration is None) != arguments.until_stopped:
         raise UsageError("say how long: either --duration SECONDS or --until-stopped")
     if not arguments.kinds:
@@ -136,11 +136,11 @@ def checked(arguments: argparse.Namespace, command: list[str]) -> RunOptions:
     control_path = arguments.control or arguments.out / "control.sock"
     control.check_path(control_path)
     for kind in arguments.kinds:
-        kind.prepare(target.host, target.base)
+        kind.prepare(destination.host, destination.base)
     _take(arguments.out)
     control.check_free(control_path)
     return RunOptions(
-        target=target,
+        destination=destination,
         kinds=arguments.kinds,
         out=arguments.out,
         control=control_path,

@@ -1,58 +1,22 @@
-"""The report as one HTML page that needs nothing else: the plot, the table, the failures, the remarks."""
+"""The report as one HTML page that needs nothing else: the plot, the table, the failures, the remarks.
+
+`page.html.j2` beside this module is the page; all that it shows is escaped, but for the plot, which is markup of our own.
+"""
 
 from __future__ import annotations
 
-from html import escape
-from typing import Any, Final
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import jinja2
+from markupsafe import Markup
 
 from mooring_load.plot import svg
 from mooring_load.report import HEADINGS, describe, remarks, rows
 from mooring_load.run import spotless
 
 _FAILURES_SHOWN: Final = 200
-_STYLE: Final = """
-:root {
-  color-scheme: light dark; --ground: #fff; --ink: #1b1f24; --faint: #6a737d; --grid: #e3e6ea; --band: #dbe7f6;
-  --rate: #2458a6; --p50: #2a8f5b; --p99: #c77700; --longest: #b9a3d6; --failed: #c62828;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --ground: #14171b; --ink: #e5e8ec; --faint: #97a1ac; --grid: #2a3037; --band: #22344d;
-    --rate: #7db0f5; --p50: #5fcf94; --p99: #f0a640; --longest: #7d68a3; --failed: #ff6b6b;
-  }
-}
-body {
-  background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif;
-  margin: 2rem auto; max-width: 1140px; padding: 0 1rem;
-}
-h1 { font-size: 1.5rem; margin-bottom: 0; }
-h2 { font-size: 1.1rem; margin-top: 2rem; }
-.verdict { font-weight: 600; }
-.verdict.bad, td.bad { color: var(--failed); }
-.faint { color: var(--faint); }
-svg { height: auto; width: 100%; }
-svg text { fill: var(--faint); font-size: 12px; }
-svg .name { fill: var(--ink); font-weight: 600; }
-svg .tick { text-anchor: end; }
-svg .second, svg .number { text-anchor: middle; }
-svg .number { fill: var(--ink); }
-.grid { stroke: var(--grid); }
-.band { fill: var(--band); opacity: .6; }
-.line { fill: none; stroke-width: 1.4; }
-.line.rate { stroke: var(--rate); }
-.line.p50 { stroke: var(--p50); }
-.line.p99 { stroke: var(--p99); }
-.line.longest { stroke: var(--longest); }
-rect.failed { fill: var(--failed); }
-.key span { margin-right: 1.2rem; }
-.key i { display: inline-block; height: 3px; margin-right: .4rem; vertical-align: middle; width: 18px; }
-.wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; }
-th, td { border-bottom: 1px solid var(--grid); padding: .3rem .6rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; }
-ul { padding-left: 1.2rem; }
-.failures { font: 12.5px/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
-"""
+_TEMPLATE: Final = "page.html.j2"
 _KEY: Final = (
     ("rate", "requests/s"),
     ("p50", "p50"),
@@ -60,33 +24,39 @@ _KEY: Final = (
     ("longest", "longest"),
     ("failed", "failed"),
 )
+_BAD: Final = ("failed", "lost", "doubled", "refused")
+"""Columns in which another number than 0 is no good."""
+
+
+class Cell(NamedTuple):
+    """A figure of the table."""
+
+    text: str
+    bad: bool
 
 
 def html(summary: dict[str, Any], timeline: list[dict[str, Any]], failures: list[dict[str, Any]]) -> str:
     """Return the whole page."""
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+    )
     good = spotless(summary)
-    verdict = "No request failed." if good else _verdict(summary)
-    key = "".join(f'<span><i style="background: var(--{name})"></i>{label}</span>' for name, label in _KEY)
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Load report: {escape(verdict)}</title><style>{_STYLE}</style></head><body>",
-        "<h1>Load report</h1>",
-        f'<p class="faint">{escape(summary["started_at"])}, {escape(summary["machine"])}</p>',
-        f'<p class="verdict{"" if good else " bad"}">{escape(verdict)}</p>',
-        svg(timeline, summary["operations"]),
-        f'<p class="key faint">{key} Bands are operations, numbered as in the table. '
-        "Latencies are the worst of each point.</p>",
-        _table(summary),
-        "<h2>Remarks</h2><ul>",
-        *(f"<li>{escape(remark)}</li>" for remark in remarks(summary)),
-        "</ul>",
-        *_failures(summary, failures),
-        f'<h2>Command</h2><p class="failures">{escape(" ".join(summary["command"]))}</p>',
-        "</body></html>",
-    ]
-    return "\n".join(parts) + "\n"
+    return templates.get_template(
+        _TEMPLATE
+    ).render(
+        summary=summary,
+        good=good,
+        verdict="No request failed." if good else _verdict(summary),
+        plot=Markup(svg(timeline, summary["operations"])),  # noqa: S704 - it escapes what it shows
+        key=_KEY,
+        headings=HEADINGS,
+        table=_table(summary),
+        remarks=remarks(summary),
+        failures=[describe(failure) for failure in failures[:_FAILURES_SHOWN]],
+    )
 
 
 def _verdict(summary: dict[str, Any]) -> str:
@@ -95,27 +65,14 @@ def _verdict(summary: dict[str, Any]) -> str:
     return f"{failed}, {counted['lost']} lost, {counted['doubled']} doubled."
 
 
-def _table(summary: dict[str, Any]) -> str:
-    head = "".join(f"<th>{escape(heading)}</th>" for heading in HEADINGS)
-    lines = []
+def _table(summary: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
+    """Return each row's name, operations with the numbers that they have in the plot, and its figures."""
     last_operation = len(summary["operations"])
+    table = []
     for number, row in enumerate(rows(summary), 1):
         name = f"{number}. {row[0]}" if number <= last_operation else row[0]
-        cells = [f"<td>{escape(name)}</td>"]
-        for heading, cell in zip(HEADINGS[1:], row[1:], strict=True):
-            bad = heading in ("failed", "lost", "doubled", "refused") and cell not in ("0", "-")
-            cells.append(f'<td class="bad">{escape(cell)}</td>' if bad else f"<td>{escape(cell)}</td>")
-        lines.append(f"<tr>{''.join(cells)}</tr>")
-    body = "".join(lines)
-    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _failures(summary: dict[str, Any], failures: list[dict[str, Any]]) -> list[str]:
-    if not failures:
-        return []
-    shown = failures[:_FAILURES_SHOWN]
-    return [
-        f"<h2>Failures ({len(shown)} of {summary['failed']})</h2><ul class='failures'>",
-        *(f"<li>{escape(describe(failure))}</li>" for failure in shown),
-        "</ul>",
-    ]
+        cells = zip(HEADINGS[1:], row[1:], strict=True)
+        table.append(
+            (name, [Cell(text, heading in _BAD and text not in ("0", "-")) for heading, text in cells])
+        )
+    return table

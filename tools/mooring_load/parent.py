@@ -1,16 +1,10 @@
-"""Notices the end of another process, one that is no child of ours.
-
-python -m mooring_load.parent PID DIR       removes the folder as soon as the process has ended
-"""
+"""Notices the end of another process, one that is no child of ours."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-import shutil
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 _LOOK_EVERY: Final = 0.5
@@ -46,12 +40,8 @@ def _look(loop: asyncio.AbstractEventLoop, pid: int, then: Callable[[], None]) -
         loop.call_later(_LOOK_EVERY, _look, loop, pid, then)
 
 
-async def _remove_after(pid: int, folder: Path) -> None:
+async def ended(pid: int) -> None:
+    """Wait until the process has ended."""
     over = asyncio.Event()
     when_ended(asyncio.get_running_loop(), pid, over.set)
     await over.wait()
-    shutil.rmtree(folder, ignore_errors=True)  # what is gone already need not be removed
-
-
-if __name__ == "__main__":
-    asyncio.run(_remove_after(int(sys.argv[1]), Path(sys.argv[2])))

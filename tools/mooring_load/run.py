@@ -97,7 +97,7 @@ class Run:
         numbers = itertools.count(1)
         traffic = Traffic(
             loop=self._loop,
-            target=options.target,
+            destination=options.destination,
             recorder=self._recorder,
             budget=self._budget,
             began=self._began,

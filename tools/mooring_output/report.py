@@ -20,6 +20,7 @@ _LEFT = {
     "Hooks": "A command of the inventory's own may be half done.",
     "Switch": "The switch may be half done: the old workers serve until the new ones have proved themselves.",
     "Restart": "Some workers may have been restarted and others not; those that are not being restarted serve.",
+    "Prove": "The load ends. The operation under way goes to its end, then what the proof has changed is taken back by itself.",
     "Remove": "The removal is half done.",
 }
 

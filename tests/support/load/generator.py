@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mooring_load import control, report
+from mooring_load import report
+from prove.load import Load
 from support.load.witnesses import Life, between, lives
-from support.places import REPOSITORY, SOURCES
 
-ANSWER_WITHIN = 60.0
-"""Seconds that the generator has to answer, and to end its run."""
 AROUND = 2.0
 """Seconds before and after failures of which the logs are quoted."""
 MOST_TOLD = 20
@@ -27,52 +19,17 @@ _TOLD: list[tuple[str, str]] = []
 """Runs that are over: title and text."""
 
 
-class Generator:
+class Generator(Load):
     """One run of `mooring_load`, until it is stopped."""
 
     def __init__(self, out: Path, url: str, *options: str) -> None:
-        self.out = out
-        self._control = out / "control.sock"
-        command = [sys.executable, "-m", "mooring_load", "run", "--url", url, "--until-stopped"]
-        command += ["--out", str(out), "--end-with", str(os.getpid()), "--quiet", *options]
-        self._process = subprocess.Popen(
-            command,
-            env={**os.environ, "PYTHONPATH": f"{REPOSITORY}/tools:{SOURCES}"},
-            start_new_session=True,
-        )
         self.holders: dict[str, str] = {}
-        state = control.ask(self._control, "status", ANSWER_WITHIN, ANSWER_WITHIN)
-        self._began = time.time() - state["seconds"]
-
-    def state(self) -> dict[str, Any]:
-        """Ask how many requests there were, and how many failed."""
-        return control.ask(self._control, "status", 0, ANSWER_WITHIN)
-
-    @contextmanager
-    def marked(self, name: str) -> Iterator[None]:
-        """Mark an operation, its end in any case."""
-        control.ask(self._control, f"mark {name} start", 0, ANSWER_WITHIN)
-        try:
-            yield
-        finally:
-            control.ask(self._control, f"mark {name} end", 0, ANSWER_WITHIN)
+        super().__init__(out, url, options)
 
     def know(self, pids: dict[str, int], when: str) -> None:
         """Remember which process has which pid, for the report of a failure."""
         for name, pid in pids.items():
             self.holders[str(pid)] = f"{name} ({when})"
-
-    def stop(self) -> dict[str, Any]:
-        """End the run; its summary, with what the application counted."""
-        summary = control.ask(self._control, "stop", 0, ANSWER_WITHIN)
-        self._process.wait(timeout=ANSWER_WITHIN)
-        return summary
-
-    def end(self) -> None:
-        """End the process, whatever it does."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
 
     def failures(self) -> list[dict[str, Any]]:
         """Return what has failed so far (it is written down every 100 ms)."""
@@ -89,7 +46,7 @@ class Generator:
         if failures:
             first, last = failures[0]["started"] - AROUND, failures[-1]["time"] + AROUND
             for log in (server_log, *sorted(worker_logs.glob("*.err.log"))):
-                said = between(log, self._began + first, self._began + last)
+                said = between(log, self.began + first, self.began + last)
                 if said:
                     lines += [
                         f"{log.name} from {first:.1f} s to {last:.1f} s:",
@@ -98,7 +55,7 @@ class Generator:
         return "\n".join(lines)
 
     def _holder(self, failure: dict[str, Any], everyone: list[Life]) -> str:
-        start, end = self._began + failure["started"], self._began + failure["time"]
+        start, end = self.began + failure["started"], self.began + failure["time"]
         there = [life for life in everyone if life.start <= end and (life.end is None or life.end >= start)]
         if failure["holder"]:
             return f"held by: {self._named(int(failure['holder'].split('/')[0]))}"

@@ -9,12 +9,15 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from prove.errors import OperationError
+from prove.operations import Act, Played
+from prove.state import State, look
 from support.load.generator import Generator
 from support.places import REPOSITORY
 from support.ports import free_port
@@ -58,10 +61,37 @@ class Stage(Site):
         """The file whose being there ends the downloads of /stream."""
         return Path(f"{self.counted}.end")
 
-    def change(self, **knobs: Any) -> str:
-        """Change the inventory for good, and deploy."""
+    def change(self, act: Act, **knobs: Any) -> None:
+        """Change the inventory for good, by an operation that deploys it."""
         self.knobs.update(knobs)
-        return self.deploy()
+        act(self)
+
+    # --- an operator, as the operations have one: prove.operations.Operator
+
+    @property
+    def instance(self) -> str:
+        return self.name
+
+    def play(self, playbook: str, **changes: Any) -> Played:
+        """Run a playbook, with knobs for this run alone."""
+        done = self.run(playbook, **changes)
+        return Played(done.returncode, done.stdout)
+
+    def supervisorctl(self, *words: str) -> str:
+        """Run supervisorctl of this root."""
+        return self.control(*words)
+
+    def look(self) -> State:
+        """Return what runs, and what is live."""
+        return look(self._program, self.root / "supervisor", self.home, self.name)
+
+    def _program(self, words: Sequence[str]) -> str:
+        done = subprocess.run(words, text=True, capture_output=True, check=False, timeout=60)
+        if done.returncode:
+            raise OperationError(done.stderr)
+        return done.stdout
+
+    # --- what is there
 
     def manifest(self) -> dict[str, Any]:
         """Return what is in the live release."""
@@ -191,15 +221,10 @@ def staged(*options: str, files: Mapping[str, str] | None = None, **knobs: Any) 
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def same(before: dict[str, int], after: dict[str, int]) -> set[str]:
-    """Return the processes that have kept their pid."""
-    return {name for name in before if after.get(name) == before[name]}
-
-
 def all_replaced(before: dict[str, int], after: dict[str, int]) -> None:
     """Check that there are the same processes, each with another pid."""
     assert after.keys() == before.keys()
-    assert not same(before, after)
+    assert not before.items() & after.items()
 
 
 def _count_file(folder: Path, name: str) -> Path:

@@ -16,7 +16,7 @@ PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Destination:
     """A server to connect to, the Host header's value, and the base path of every request.
 
     `tls` is None where plain HTTP is spoken; else `name` is whose certificate is wanted.
@@ -32,8 +32,8 @@ class Target:
 
 def resolve(
     url: str, unix_socket: str | None, allowed: frozenset[str], tls: Callable[[], ssl.SSLContext]
-) -> Target:
-    """Return the target of `url`, or of the unix socket with `url`'s Host and path; `tls` makes what https needs.
+) -> Destination:
+    """Return the destination of `url`, or of the unix socket with `url`'s Host and path; `tls` makes what https needs.
 
     Only loopback and private addresses are accepted (RFC 1918, RFC 4193, link-local), and the hosts named in
     `allowed`: a load is for machines of one's own.
@@ -50,7 +50,7 @@ def resolve(
     base = parts.path.rstrip("/")
     secured = (tls() if parts.scheme == "https" else None, parts.hostname)
     if unix_socket:
-        return Target(socket.AF_UNIX, unix_socket, parts.netloc, base, *secured)
+        return Destination(socket.AF_UNIX, unix_socket, parts.netloc, base, *secured)
     try:
         found = socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM)
     except OSError as error:
@@ -61,4 +61,4 @@ def resolve(
             f"--url {url}: {address[0]} is a public address. If the machine is yours, say so: "
             f"--allow {parts.hostname}"
         )
-    return Target(family, address, parts.netloc, base, *secured)
+    return Destination(family, address, parts.netloc, base, *secured)

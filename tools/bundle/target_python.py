@@ -18,7 +18,7 @@ OLDEST_GLIBC_MINOR = 17
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetPython:
     """One kind of target: full Python version ("3.11.2"), machine ("x86_64"), glibc ("2.36")."""
 
     python_full: str

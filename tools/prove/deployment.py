@@ -1,0 +1,171 @@
+"""A deployment as operators reach it: playbooks from this machine, supervisorctl and Mooring's program on its host.
+
+Playbooks run in a session of their own: a signal to the proof, or its end, leaves them to go to theirs.
+"""
+
+from __future__ import annotations
+
+import datetime
+import getpass
+import json
+import os
+import platform
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from prove import state
+from prove.errors import OperationError
+from prove.load import PYTHONPATH
+from prove.operations import DEPLOY, Played
+from prove.settings import Settings
+
+_ADHOC: Final = re.compile(
+    r"^\S+ \| (?P<word>[A-Z!]+)(?: \| rc=(?P<rc>-?[0-9]+) >>\n(?P<text>.*)| => (?P<json>\{.*\})\s*$)",
+    re.MULTILINE | re.DOTALL,
+)
+"""What `ansible` prints of one host (its callback `minimal`)."""
+_CHANGED: Final = re.compile(r" changed=([0-9]+) ")
+
+
+class Deployment:
+    """The instance of a proof. `folder` is the proof's own, for the site's variables, secrets among them."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self._settings = settings
+        self._site = folder / "site.json"
+        self._site.touch(mode=0o600)
+        self._site.write_text(json.dumps(settings.site), encoding="utf-8")
+        self.instance = settings.instance
+
+    def play(self, playbook: str, **changes: Any) -> Played:
+        """Run a playbook of the repository as an operator does, with some variables changed for this run."""
+        return self._play(playbook, "-e", json.dumps(changes))
+
+    def differs(self) -> str:
+        """Return "" when a deploy would change nothing, else the last lines of what it would do, or why it cannot tell."""
+        done = self._play(DEPLOY, "--check")
+        found = _CHANGED.search(done.output)
+        if done.status == 0 and found and found[1] == "0":
+            return ""
+        return (
+            "\n".join(done.output.splitlines()[-20:])
+            if done.status
+            else f"It would change {found[1] if found else '?'}."
+        )
+
+    def supervisorctl(self, *words: str) -> str:
+        """Run the supervisorctl of the instance's supervisord on its host. OperationError when it cannot be run."""
+        supervisor = self._settings.supervisor
+        return self._on_host(
+            [f"{supervisor}/venv/bin/supervisorctl", "-c", f"{supervisor}/supervisord.conf", *words]
+        )
+
+    def look(self) -> state.State:
+        """Return what runs now. OperationError when the host does not tell."""
+        return state.look(
+            self._on_host, Path(self._settings.supervisor), Path(self._settings.home), self._settings.instance
+        )
+
+    def restore(self, before: state.State) -> None:
+        """Remove, under the instance's lock, the releases that were not there before; rollback leads where it led.
+
+        OperationError, when somebody else has the lock, too.
+        """
+        lock = {"path": f"{self._settings.home}/lock", "owner": _owner()}
+        try:
+            if not self._module("mooring.mooring.deploy_lock", lock).get("taken"):
+                raise OperationError(
+                    "another deploy of the instance is under way: what the proof has built stays until the next"
+                )
+            kept = ["--previous", before.previous, "--known", *before.releases]
+            self._on_host([*self._program("releases"), "restore", "--home", self._settings.home, *kept])
+        finally:
+            self._module("mooring.mooring.deploy_lock", {**lock, "state": "absent"})  # nobody else's
+
+    def _program(self, name: str) -> list[str]:
+        return [f"{self._settings.supervisor}/venv/bin/python", "-I", "-m", f"mooring.host.{name}"]
+
+    # --- how it is run -----------------------------------------------------------------------------------------
+
+    def _play(self, playbook: str, *arguments: str) -> Played:
+        settings = self._settings
+        path = settings.controller.repository / playbook
+        words = ["ansible-playbook", *self._options(), "--limit", settings.hostname, *arguments, str(path)]
+        return self._run(words)
+
+    def _options(self) -> list[str]:
+        return [
+            *(f"--inventory={each}" for each in self._settings.controller.inventories),
+            "-e",
+            f"@{self._site}",
+        ]
+
+    def _run(self, words: Sequence[str]) -> Played:
+        controller = self._settings.controller
+        environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "ANSIBLE_NOCOLOR": "1"}
+        environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
+        environment["ANSIBLE_STDOUT_CALLBACK"] = "default" if words[0] == "ansible-playbook" else "minimal"
+        if controller.config:
+            environment["ANSIBLE_CONFIG"] = controller.config
+        # A file, and no pipe: it goes on to its end also when nobody reads any more
+        with tempfile.TemporaryFile() as output:
+            process = subprocess.Popen(
+                [str(controller.bin / words[0]), *words[1:]],
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            status = process.wait()
+            output.seek(0)
+            return Played(status, output.read().decode("utf-8", "replace"))
+
+    def _on_host(self, argv: Sequence[str]) -> str:
+        """Run a program where the instance is; what it has written to its standard output."""
+        if not self._settings.controller.local:
+            return str(self._module("ansible.builtin.command", {"argv": list(argv)})["stdout"])
+        try:
+            done = subprocess.run(
+                argv,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                encoding="utf-8",
+                errors="replace",
+                check=False,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise OperationError(f"{argv[0]}: {error.strerror}") from error
+        if done.returncode:
+            raise OperationError(
+                f"{argv[0]} ended with status {done.returncode}: {(done.stderr or done.stdout).strip()}"
+            )
+        return done.stdout
+
+    def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Run a module or an action on the host, and return what it has answered. OperationError when it has failed."""
+        words = [
+            "ansible",
+            self._settings.hostname,
+            *self._options(),
+            "-m",
+            name,
+            "-a",
+            json.dumps(arguments),
+        ]
+        done = self._run(words)
+        found = _ADHOC.search(done.output)
+        if not found or found["word"] not in ("CHANGED", "SUCCESS"):
+            raise OperationError(f"{name} on {self._settings.hostname} failed: {done.output.strip()}")
+        return {"stdout": found["text"]} if found["json"] is None else dict(json.loads(found["json"]))
+
+
+def _owner() -> str:
+    """Return who takes the lock, in the words of a deploy's."""
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return f"{getpass.getuser()}@{platform.node()}, process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC"
