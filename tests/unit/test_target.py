@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mooring import status_socket, untrusted
+from mooring import untrusted
 from mooring.host import probe
 from mooring.host.probe import Address, holder_of, parse_url
 from support.places import REPOSITORY, SOURCES
@@ -43,7 +43,7 @@ def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedPro
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
     variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
     assert variables["site_mark"] == probe.MARK
-    assert (probe.UNIX_PATH_MAX, probe.LINKS) == (status_socket.MAX_PATH, untrusted.LINKS)
+    assert (probe.UNIX_PATH_MAX, probe.LINKS) == (untrusted.MAX_SOCKET_PATH, untrusted.LINKS)
 
 
 def test_the_script_is_one_file_of_old_syntax_and_the_standard_library() -> None:

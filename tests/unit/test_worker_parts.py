@@ -17,7 +17,7 @@ from mooring.http.response_head import Head, checked_head
 from mooring.worker.balance import PATIENCE, SLACK, Balance
 from mooring.worker.body import spools
 from mooring.worker.pace import Pace
-from multicloud.core import fields
+from multicloud.core import headers
 
 SETTINGS = settings.load({"MOORING_INSTANCE": "a", "MOORING_RUN_DIR": "/r", "MOORING_APP": "a:b"})
 
@@ -237,4 +237,4 @@ def test_who_gets_chunked_bodies_spooled(
 
 def test_both_packages_know_the_same_hop_by_hop_fields() -> None:
     """They share no code. Connection and Upgrade end at the worker too, but mean something to it first."""
-    assert response_head.HOP_BY_HOP | {"connection", "upgrade"} == fields.HOP_BY_HOP
+    assert response_head.HOP_BY_HOP | {"connection", "upgrade"} == headers.HOP_BY_HOP

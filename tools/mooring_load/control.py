@@ -18,10 +18,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from mooring import texts
+from mooring.untrusted import MAX_SOCKET_PATH
 from mooring_load.usage import UsageError
 
-LONGEST_PATH: Final = 107
-"""Bytes that the path of a unix socket may have (sockaddr_un.sun_path, unix(7))."""
 _POLL: Final = 0.05
 _LAST_ANSWERS: Final = 2.0
 
@@ -34,9 +33,9 @@ class ControlError(Exception):
 
 def check_path(path: Path) -> None:
     """Raise UsageError if the path is too long for a unix socket."""
-    if len(os.fsencode(path)) > LONGEST_PATH:
+    if len(os.fsencode(path)) > MAX_SOCKET_PATH:
         raise UsageError(
-            f"--control {path}: a unix socket's path has at most {LONGEST_PATH} bytes; name a shorter one"
+            f"--control {path}: a unix socket's path has at most {MAX_SOCKET_PATH} bytes; name a shorter one"
         )
 
 
