@@ -16,6 +16,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from mooring.casts import COLOURS
 from mooring.host import hook, integrity, live, lock, releases
 from mooring.host.files import WrongFileError
 from mooring.host.live import Live
@@ -78,7 +79,7 @@ def test_live_json(home: Path, content: bytes) -> None:
             check_plain(str(error))
             return
     assert type(found) is Live
-    assert found.colour in live.COLOURS
+    assert found.colour in COLOURS
     assert live.NAME.fullmatch(found.release)
     assert not found.previous or live.NAME.fullmatch(found.previous)
     assert type(found.built) is type(found.program) is str

@@ -11,7 +11,7 @@ from preflight import program_file, values
 from preflight.table import FRAMEWORKS
 
 COMPANION = r"[a-z][a-z0-9_]*"
-RESERVED = ("blue", "green", "bootstrap")
+RESERVED = (*casts.COLOURS, "bootstrap")
 """Names of supervisord's groups that an instance has already."""
 COMPANION_EXAMPLE = "for example {sandbox: multicloud.sandbox --port 10001}."
 HOOK_KEYS = ("name", "command", "once", "where")

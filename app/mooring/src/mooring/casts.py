@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+COLOURS = ("blue", "green")
+"""The generations' names."""
+
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 

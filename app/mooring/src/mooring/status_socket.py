@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring import texts, untrusted
+from mooring.casts import COLOURS
 
 END_OF_STACKS = "(end of the stacks)"
 """The last line of what a worker logs on SIGUSR1, for who asks it that way; it does not come while Python is blocked."""
@@ -116,7 +117,7 @@ def of_process(run_dir: Path | str, full_name: str) -> Path:
 
 def worker_sockets(run_dir: Path | str, instance: str) -> list[Path]:
     """List the status sockets of an instance's workers. Those of dead workers may be among them."""
-    name = re.compile(re.escape(instance) + r"-(blue|green)-(\d+)\.sock")
+    name = re.compile(rf"{re.escape(instance)}-({'|'.join(COLOURS)})-(\d+)\.sock")
     try:
         return sorted(path for path in Path(run_dir).iterdir() if name.fullmatch(path.name))
     except OSError:  # the folder has been removed: no workers then

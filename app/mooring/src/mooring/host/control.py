@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mooring import family, process, settings, texts
+from mooring.casts import COLOURS
 from mooring.host import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
 from mooring.host.alone import alone
 from mooring.host.errors import ControlError
 from mooring.host.instance import Instance
 from mooring.host.lastwords import Marks
-from mooring.host.live import COLOURS
 from mooring.host.server import Server
 
 

@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mooring.casts import COLOURS
 from mooring.host import files, integrity
 from mooring.host.files import WrongFileError
 
-COLOURS = ("blue", "green")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 """A release's id: the name of its folder."""
 
@@ -38,7 +38,7 @@ class Live:
     @property
     def idle(self) -> str:
         """The colour that the next release gets."""
-        return "green" if self.colour == "blue" else "blue"
+        return COLOURS[1] if self.colour == COLOURS[0] else COLOURS[0]
 
 
 NOTHING = Live()

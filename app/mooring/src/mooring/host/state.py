@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mooring import status_socket
+from mooring.casts import COLOURS
 from mooring.host import live
 from mooring.host.errors import ControlError
 from mooring.host.files import WrongFileError
@@ -110,7 +111,7 @@ def _from_processes(
 
 def _has_program_files(instance: Instance) -> bool:
     """Tell whether a generation was live here: before the first deploy, and after a refused one, no file is missing."""
-    return any(instance.program_file(instance.group(colour)).exists() for colour in live.COLOURS)
+    return any(instance.program_file(instance.group(colour)).exists() for colour in COLOURS)
 
 
 def _release_of_bootstrap(instance: Instance) -> str:
@@ -155,7 +156,7 @@ def repair(instance: Instance, state: State) -> list[str]:
     if not state.answers:  # the other program files may be all that is known of what served
         return done
     active = {process.group for process in instance.server.processes()}
-    for group in (instance.group(colour) for colour in live.COLOURS if colour != state.live.colour):
+    for group in (instance.group(colour) for colour in COLOURS if colour != state.live.colour):
         path = instance.program_file(group)
         if group not in active and (path.exists() or path.is_symlink()):
             drop(path)

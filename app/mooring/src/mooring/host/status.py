@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mooring import status_socket
+from mooring.casts import COLOURS
 from mooring.host.gate import ask_all
 from mooring.host.instance import Instance
-from mooring.host.live import COLOURS, NOTHING
+from mooring.host.live import NOTHING
 from mooring.host.server import Process, Server, SilentError, own_groups
 from mooring.host.state import damage, find
 from mooring.host.survey import serving

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from mooring import status_socket
+from mooring.casts import COLOURS
 from mooring.host.gate import ASK_TIMEOUT, ask_all
 from mooring.host.instance import Instance
-from mooring.host.live import COLOURS, NAME
+from mooring.host.live import NAME
 from mooring.host.server import Process, SilentError
 
 Answer = dict[str, Any]

@@ -56,8 +56,8 @@ class Settings:
         setter="wsgi_apps",
     )
     colour: str = _setting(
-        casts.choice("blue", "green"),
-        "blue",
+        casts.choice(*casts.COLOURS),
+        casts.COLOURS[0],
         "colour of the generation that this worker belongs to",
         setter=DEPLOY,
     )

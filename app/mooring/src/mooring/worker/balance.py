@@ -14,6 +14,8 @@ import os
 import time
 from pathlib import Path
 
+from mooring.casts import COLOURS
+
 SLOTS = 256
 """Workers that the file has room for, of both colours; others neither show up nor hesitate."""
 
@@ -34,7 +36,7 @@ class Balance:
 
     def __init__(self, path: Path, colour: str, number: int) -> None:
         """Map the file, making it if need be. Raises OSError (a full disk, say)."""
-        self._slot = number * 2 + (colour == "green")
+        self._slot = number * 2 + COLOURS.index(colour)
         self._ignored: dict[int, int] = {}
         self._awaited: dict[int, int] = {}
         self._passes = 0
