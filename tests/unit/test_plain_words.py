@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mooring import texts
 from mooring_load import report
-from multicloud.parity import Heard
+from multicloud.parity import Response
 from support.fuzzing import check_plain
 from support.places import REPOSITORY
 
@@ -118,4 +118,4 @@ def test_a_servers_words_in_the_report_of_a_load_are_plain() -> None:
 
 
 def test_a_servers_words_in_a_parity_report_are_plain() -> None:
-    check_plain(str(Heard(200, (("content-type", HOSTILE),), HOSTILE.encode("utf-8", "surrogatepass"))))
+    check_plain(str(Response(200, (("content-type", HOSTILE),), HOSTILE.encode("utf-8", "surrogatepass"))))

@@ -24,31 +24,31 @@ SHOWN = 300
 
 
 @dataclass(frozen=True)
-class Question:
+class Request:
     """One request."""
 
     method: str
     path: str
-    fields: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
 
     def __str__(self) -> str:
-        more = "".join(f" {name}: {value}" for name, value in self.fields.items())
+        more = "".join(f" {name}: {value}" for name, value in self.headers.items())
         return f"{self.method} {self.path}{more}{'' if self.body is None else f' {self.body[:60]!r}'}"
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What of an answer must be the same."""
+class Response:
+    """What of a response must be the same."""
 
     status: int
-    fields: tuple[tuple[str, str | None], ...]
+    headers: tuple[tuple[str, str | None], ...]
     body: bytes
 
     def __str__(self) -> str:
-        fields = "".join(f" {name}: {value!r}" for name, value in self.fields if value is not None)
+        headers = "".join(f" {name}: {value!r}" for name, value in self.headers if value is not None)
         cut = "…" if len(self.body) > SHOWN else ""
-        return f"{self.status}{fields} {self.body[:SHOWN]!r}{cut}"
+        return f"{self.status}{headers} {self.body[:SHOWN]!r}{cut}"
 
 
 FIXED = ("/v0/vim_types", "/v1/vim_types", "/v0/swagger.json")
@@ -57,7 +57,7 @@ UNKNOWN_REGIONS = ("/v0/no_region", "/v1/no/region")
 BELOW = ("", "/", "/identity/v3", "/identity/v3/auth/tokens", "/registry", "/extensions", "/tenant/networks")
 
 
-def questions(regions: Sequence[str]) -> Iterator[Question]:
+def all_requests(regions: Sequence[str]) -> Iterator[Request]:
     """Yield all requests; of regions (as ``owner_region``) only those that are named."""
     yield from _refused_methods()
     yield from _local()
@@ -67,52 +67,52 @@ def questions(regions: Sequence[str]) -> Iterator[Question]:
     for region in regions:
         owner, _, name = region.partition("_")
         for base in (f"/v0/{region}", f"/v1/{owner}/{name}"):
-            yield Question("GET", base)
-            yield Question("GET", f"{base}/identity/v3")
-            yield Question("GET", f"{base}/extensions")
+            yield Request("GET", base)
+            yield Request("GET", f"{base}/identity/v3")
+            yield Request("GET", f"{base}/extensions")
 
 
-def _refused_methods() -> Iterator[Question]:
+def _refused_methods() -> Iterator[Request]:
     of_regions = [f"{base}{rest}" for base in UNKNOWN_REGIONS for rest in BELOW]
     for path in (*FIXED, *CAPACITY, *of_regions, "/v1/no/region/infra_workload/1"):
         for method in ("OPTIONS", "TRACE", "CONNECT", "PROPFIND", "FOO", "get"):
-            yield Question(method, path)
-        yield Question("DELETE", path, {"Accept": "text/html"})
+            yield Request(method, path)
+        yield Request("DELETE", path, {"Accept": "text/html"})
     multipart = {"Content-Type": "multipart/form-data; boundary=x"}
-    yield Question("POST", "/v1/no/region/infra_workload", multipart, b"--x--\r\n")
+    yield Request("POST", "/v1/no/region/infra_workload", multipart, b"--x--\r\n")
 
 
-def _local() -> Iterator[Question]:
+def _local() -> Iterator[Request]:
     accepts = ("*/*", "application/json", "application/*;q=0.5", "text/html", "", "application/json;q=0")
     for path in FIXED:
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
-            yield Question(method, path)
+            yield Request(method, path)
         for accept in accepts:
-            yield Question("GET", path, {"Accept": accept})
+            yield Request("GET", path, {"Accept": accept})
 
 
-def _unmatched() -> Iterator[Question]:
+def _unmatched() -> Iterator[Request]:
     known = ("", "/", "/v0", "/v0/", "/v2/vim_types", "/v1/swagger.json", "/V0/vim_types", "/v1/owner")
     for path in (*known, "/v0/a.b/c", "/v0/caf\xc3\xa9_region/x", "/\xff"):
         for method in ("GET", "HEAD", "POST", "OPTIONS", "FOO"):
-            yield Question(method, path)
+            yield Request(method, path)
     for path in ("/v0/owner/networks", "/v0/_region/x", "/v0/owner_/x", "/v0/owner"):
-        yield Question("GET", path)
-        yield Question("HEAD", path)
+        yield Request("GET", path)
+        yield Request("HEAD", path)
 
 
-def _capacity() -> Iterator[Question]:
+def _capacity() -> Iterator[Request]:
     odd = (b"", b"{", b"[]", b"null", b"\xff")
     for path in CAPACITY:
         for body in (*odd, b'{"VIMs": 1}', b'{"VIMs": [1]}', b"{}", b'{"VIMs": []}'):
-            yield Question("POST", path, {"Content-Type": "application/json"}, body)
+            yield Request("POST", path, {"Content-Type": "application/json"}, body)
 
 
-def _unknown_regions() -> Iterator[Question]:
+def _unknown_regions() -> Iterator[Request]:
     targets = ("/caf\xc3\xa9?\xe2\x82\xac", "/\xff?", "/a%2Fb//c;d/../e?x=%26&y")
     for base in UNKNOWN_REGIONS:
         for rest in (*BELOW[1:], *targets):
-            yield Question("GET", base + rest)
+            yield Request("GET", base + rest)
 
 
 class _AnyTarget(http.client.HTTPConnection):
@@ -135,33 +135,35 @@ class Server:
         if self._parts.scheme not in ("http", "https") or not self._parts.hostname:
             raise ValueError(f"{url} is no base URL; give one like http://127.0.0.1:9001")
 
-    def ask(self, question: Question, timeout: float) -> Heard:
+    def send(self, request: Request, timeout: float) -> Response:
         """Return what the server answers. Raises OSError and http.client.HTTPException."""
         kind = _AnyTargetTls if self._parts.scheme == "https" else _AnyTarget
         connection = kind(str(self._parts.hostname), self._parts.port, timeout=timeout)
         try:
             connection.request(
-                question.method, f"{self._parts.path}{PREFIX}{question.path}", question.body, question.fields
+                request.method, f"{self._parts.path}{PREFIX}{request.path}", request.body, request.headers
             )
             response = connection.getresponse()
             body = response.read()
-            return Heard(response.status, tuple((name, response.getheader(name)) for name in COMPARED), body)
+            return Response(
+                response.status, tuple((name, response.getheader(name)) for name in COMPARED), body
+            )
         finally:
             connection.close()
 
 
-def compare(servers: Sequence[Server], asked: Iterator[Question], timeout: float) -> tuple[int, list[str]]:
+def compare(servers: Sequence[Server], requests: Iterator[Request], timeout: float) -> tuple[int, list[str]]:
     """Ask both servers everything; return how much that was, and a text for each difference.
 
     Raises OSError and http.client.HTTPException when a server gives no answer.
     """
     count, differences = 0, []
-    for question in asked:
+    for request in requests:
         count += 1
-        first, second = (server.ask(question, timeout) for server in servers)
+        first, second = (server.send(request, timeout) for server in servers)
         if first != second:
             differences.append(
-                f"{question}\n  {servers[0].url}\n    {first}\n  {servers[1].url}\n    {second}\n"
+                f"{request}\n  {servers[0].url}\n    {first}\n  {servers[1].url}\n    {second}\n"
             )
     return count, differences
 
@@ -184,7 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{region} is no region; give one as owner_region")
     try:
         servers = [Server(url) for url in options.url]
-        count, differences = compare(servers, questions(options.region), options.timeout)
+        count, differences = compare(servers, all_requests(options.region), options.timeout)
     except ValueError as error:
         parser.error(str(error))
     except (OSError, http.client.HTTPException) as error:

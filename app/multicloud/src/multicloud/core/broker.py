@@ -8,10 +8,9 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from multicloud.client import HTTPError
-from multicloud.core import capacity, headers, responses, swagger
+from multicloud.core import responses, swagger
 from multicloud.core.accept import admits_json
-from multicloud.core.body import ClientGoneError, RequestBody
+from multicloud.core.capacity import Capacity
 from multicloud.core.forward import forward
 from multicloud.core.lookup import Lookup
 from multicloud.core.msb import Msb
@@ -19,12 +18,9 @@ from multicloud.core.requestlog import record_of
 from multicloud.core.responses import RequestError, Response
 from multicloud.core.routes import PREFIX, Route
 from multicloud.core.settings import Settings, load, unknown
-from multicloud.core.target import below_prefix, is_sound, leaves, raw_target
+from multicloud.core.target import below_prefix, is_sound, leaves
 
 Environ = dict[str, Any]
-
-CLIENT_GONE = "mooring.client_gone"
-"""Where a server may put a callable that tells whether the client has gone (docs/bring-your-own-app.md)."""
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +34,7 @@ class Broker:
         self._vim_types = responses.json_response(settings.drivers.vim_types())
         self._lookup = Lookup(settings)
         self._msb = Msb(settings)
+        self._capacity = Capacity(settings, self._lookup, self._msb)
         self._handlers: dict[str, Callable[..., Response]] = {
             "vim_types": self._handle_vim_types,
             "swagger": self._handle_swagger,
@@ -109,38 +106,7 @@ class Broker:
         return forward(self._msb, environ, record.upstream + rest, record)
 
     def _handle_capacity(self, environ: Environ, version: str) -> Response:
-        try:
-            body = RequestBody(environ).read_all(self.settings.capacity_body)
-        except ClientGoneError as error:
-            return responses.unreadable_body(error.status)
-        if body is None:
-            return responses.body_too_large(self.settings.capacity_body)
-        wanted, vims = capacity.parse(body, version, self.settings.capacity_vims)
-        record = record_of(environ)
-        onward = {"X-Transactionid": record.id, **headers.of_own_request(environ)}
-        _, query = raw_target(environ)
-        gone = environ.get(CLIENT_GONE, _cannot_tell)
-        # One for all regions, so that several drivers that hang delay the response no longer than one.
-        deadline = self._msb.deadline(self.settings.capacity_timeout)
-
-        def ask(owner: str, region: str, path: str, content: bytes) -> Any:
-            if gone():
-                return None
-            try:
-                driver = self._lookup.driver(owner, region, record.id, deadline)
-                url = f"{self._msb.url(driver)}/{path}{query}"
-                return capacity.ask_driver(self._msb, url, content, onward, deadline, gone)
-            except (RequestError, HTTPError):
-                return None
-            except Exception:
-                log.exception("a region could not be asked for its capacity")
-                return None
-
-        found = capacity.with_room(vims, version, wanted, ask, self.settings.capacity_parallel)
-        if gone():
-            record.error = "the client closed the connection before the answer"
-            return responses.CLIENT_GONE
-        return responses.json_response({"VIMs": found})
+        return self._capacity.respond(environ, version)
 
     @cached_property
     def _swagger(self) -> Response:
@@ -153,10 +119,6 @@ def split_id(vim_id: str) -> tuple[str, str]:
     if not owner or not region:
         raise RequestError(responses.half_a_region(vim_id))
     return owner, region
-
-
-def _cannot_tell() -> bool:
-    return False
 
 
 def _is_multipart(environ: Environ) -> bool:

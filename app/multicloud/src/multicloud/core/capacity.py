@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from threading import Thread
 from typing import Any
 
-from multicloud.client import Request
-from multicloud.core import responses, shallow
+from multicloud.client import HTTPError, Request
+from multicloud.core import headers, responses, shallow
+from multicloud.core.body import ClientGoneError, RequestBody
+from multicloud.core.lookup import Lookup
 from multicloud.core.msb import Msb
-from multicloud.core.responses import RequestError
-from multicloud.core.settings import variable
+from multicloud.core.requestlog import record_of
+from multicloud.core.responses import RequestError, Response
+from multicloud.core.settings import Settings, variable
+from multicloud.core.target import raw_target
+
+CLIENT_GONE = "mooring.client_gone"
+"""Where a server may put a callable that tells whether the client has gone (docs/bring-your-own-app.md)."""
 
 Ask = Callable[[str, str, str, bytes], Any]
 """Asks one region: owner, region, path below the prefix, body. Returns the driver's JSON, None for any
@@ -27,6 +35,88 @@ MAX_RESPONSE = 1 << 16
 _WANTED = ("vCPU", "Memory", "Storage")
 _OWNER, _REGION = "cloud-owner", "cloud-region-id"
 _SEGMENT = re.compile("[0-9a-zA-Z_-]+")
+
+log = logging.getLogger(__name__)
+
+
+class Capacity:
+    """Answers check_vim_capacity."""
+
+    def __init__(self, settings: Settings, lookup: Lookup, msb: Msb) -> None:
+        self._settings = settings
+        self._lookup = lookup
+        self._msb = msb
+
+    def respond(self, environ: dict[str, Any], version: str) -> Response:
+        """Return the response to a request. Raises RequestError with the response to one that cannot be used."""
+        settings, record = self._settings, record_of(environ)
+        try:
+            body = RequestBody(environ).read_all(settings.capacity_body)
+        except ClientGoneError as error:
+            return responses.unreadable_body(error.status)
+        if body is None:
+            return responses.body_too_large(settings.capacity_body)
+        wanted, vims = parse(body, version, settings.capacity_vims)
+        onward = {"X-Transactionid": record.id, **headers.of_own_request(environ)}
+        _, query = raw_target(environ)
+        gone = environ.get(CLIENT_GONE, _cannot_tell)
+        # One for all regions, so that several drivers that hang delay the response no longer than one.
+        deadline = self._msb.deadline(settings.capacity_timeout)
+
+        def ask(owner: str, region: str, path: str, content: bytes) -> Any:
+            if gone():
+                return None
+            try:
+                driver = self._lookup.driver(owner, region, record.id, deadline)
+                url = f"{self._msb.url(driver)}/{path}{query}"
+                return self._ask_driver(url, content, onward, deadline, gone)
+            except (RequestError, HTTPError):
+                return None
+            except Exception:
+                log.exception("a region could not be asked for its capacity")
+                return None
+
+        found = with_room(vims, version, wanted, ask, settings.capacity_parallel)
+        if gone():
+            record.error = "the client closed the connection before the answer"
+            return responses.CLIENT_GONE
+        return responses.json_response({"VIMs": found})
+
+    def _ask_driver(
+        self,
+        url: str,
+        wanted: bytes,
+        onward: Mapping[str, str],
+        deadline: float,
+        given_up: Callable[[], bool],
+    ) -> Any:
+        """Post what is wanted to a driver; return the JSON that comes with a 200, None for any other response.
+
+        ``onward`` holds the client's headers that go with it. Nothing is sent once ``given_up`` says that nobody waits
+        for the response. Raises HTTPError.
+        """
+        own = {
+            **onward,
+            "Content-Type": responses.JSON,
+            "Accept": responses.JSON,
+            "Content-Length": str(len(wanted)),
+        }
+        request = Request("POST", url, own, [wanted], lambda: wanted)
+        response = self._msb.send(request, deadline, given_up=given_up)
+        if response.status != 200:
+            response.drain()
+            return None
+        try:
+            response.decode_content()
+            return shallow.loads(response.read(MAX_RESPONSE))
+        except ValueError:
+            return None
+        finally:
+            response.close()
+
+
+def _cannot_tell() -> bool:
+    return False
 
 
 def parse(body: bytes, version: str, most: int) -> tuple[bytes, list[Any]]:
@@ -84,39 +174,6 @@ def with_room(vims: Sequence[Any], version: str, wanted: bytes, ask: Ask, parall
         for vim, region in zip(vims, named, strict=True)
         if region in zones
     ]
-
-
-def ask_driver(  # noqa: PLR0913, PLR0917 - what a question is made of
-    msb: Msb,
-    url: str,
-    wanted: bytes,
-    onward: Mapping[str, str],
-    deadline: float,
-    given_up: Callable[[], bool],
-) -> Any:
-    """Post to a driver what is wanted and return the JSON that it responds with 200, None for anything else.
-
-    ``onward`` holds the client's headers that go with it. Nothing is sent once ``given_up`` says that nobody waits for the
-    response. Raises HTTPError.
-    """
-    own = {
-        **onward,
-        "Content-Type": responses.JSON,
-        "Accept": responses.JSON,
-        "Content-Length": str(len(wanted)),
-    }
-    request = Request("POST", url, own, [wanted], lambda: wanted)
-    response = msb.send(request, deadline, given_up=given_up)
-    if response.status != 200:
-        response.drain()
-        return None
-    try:
-        response.decode_content()
-        return shallow.loads(response.read(MAX_RESPONSE))
-    except ValueError:
-        return None
-    finally:
-        response.close()
 
 
 def _region(vim: Any, version: str) -> tuple[str, str] | None:

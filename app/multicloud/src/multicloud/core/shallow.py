@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NoReturn
 
-MOST_LEVELS = 500
+MAX_LEVELS = 500
 """Half of Python's usual recursion limit. Near that limit the garbage collector's work fails too, even for another request."""
 
 _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
@@ -15,10 +15,10 @@ _STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"?|[\[\]{}]', re.DOTALL)
 def loads(body: bytes) -> Any:
     """Return the value of the body, as ``json.loads`` does.
 
-    Raises ValueError, also for more than MOST_LEVELS levels, and for numbers without end.
+    Raises ValueError, also for more than MAX_LEVELS levels, and for numbers without end.
     """
     text = body.decode(json.detect_encoding(body), "surrogatepass")
-    if text.count("[") + text.count("{") > MOST_LEVELS:  # two fast counts are all that a usual body costs
+    if text.count("[") + text.count("{") > MAX_LEVELS:  # two fast counts are all that a usual body costs
         _check_levels(text)
     return _DECODER.decode(text)
 
@@ -43,7 +43,7 @@ def _check_levels(text: str) -> None:
         first = found[0][0]
         if first in "[{":
             levels += 1
-            if levels > MOST_LEVELS:
+            if levels > MAX_LEVELS:
                 raise ValueError("is nested too deeply")
         elif first in "]}":
             levels -= 1
