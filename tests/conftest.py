@@ -26,7 +26,9 @@ def spent() -> float:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--cpu", action="store_true", help="tell the CPU seconds of each test file, with those of its children"
+        "--cpu",
+        action="store_true",
+        help="tell the CPU seconds of each test file, with those of its children",
     )
 
 

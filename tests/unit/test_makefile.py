@@ -64,3 +64,50 @@ def test_a_locale_that_ansible_refuses_is_replaced(
     tmp_path: Path, locale: dict[str, str], given: str
 ) -> None:
     assert told(tmp_path, "status", "LC_ALL", **locale) == given
+
+
+def test_ansible_lint_runs_again_after_each_change_and_each_failure(tmp_path: Path) -> None:
+    """It takes two minutes: a run that has passed holds until a file that it reads changes, comes or goes."""
+    lint = tmp_path / ".venv/bin/ansible-lint"
+    lint.parent.mkdir(parents=True)
+    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    for path in (
+        "inventory",
+        "meta",
+        "molecule",
+        "playbooks",
+        "plugins",
+        "roles/one/tasks",
+        "templates",
+        "requirements",
+    ):
+        (tmp_path / path).mkdir(parents=True)
+    tasks = tmp_path / "roles/one/tasks"
+    for path in (
+        ".ansible-lint",
+        ".ansible-lint-ignore",
+        ".yamllint",
+        "ansible.cfg",
+        "deploy.yml",
+        "galaxy.yml",
+    ):
+        (tmp_path / path).touch()
+    (tmp_path / "requirements/controller.txt").touch()
+
+    def linted(status: int = 0) -> bool:
+        lint.write_text(f"#!/bin/sh\necho linted\nexit {status}\n")
+        lint.chmod(0o755)
+        make = ["make", "-s", "-o", "venv", "-C", tmp_path, "lint-ansible"]
+        done = subprocess.run(make, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) == (status == 0)
+        return "linted" in done.stdout
+
+    assert linted(status=2)
+    assert linted()
+    assert not linted()
+    (tasks / "main.yml").touch()
+    assert linted(status=2)
+    assert linted()
+    assert not linted()
+    (tasks / "main.yml").unlink()
+    assert linted()
