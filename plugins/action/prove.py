@@ -122,7 +122,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             # Nothing is pruned meanwhile, and no command of the inventory's own runs
             "site": {**site, "releases_kept": 100, "hooks_before": [], "hooks_after": []},
             "controller": {
-                "repository": str(REPOSITORY),
+                "folder": str(self._templar.template(variables["site_folder"])),
                 "bin": str(Path(sys.executable).parent),
                 "inventories": [str(each) for each in variables.get("ansible_inventory_sources") or []],
                 "config": str(C.CONFIG_FILE or ""),

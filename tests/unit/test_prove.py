@@ -30,7 +30,7 @@ GIVEN: dict[str, Any] = {
     "framework": "django", "wsgi_apps": {"django": "site:django", "pecan": "site:pecan"}, "environment": {},
     "instance": "greeter", "home": "/nowhere/instances/greeter", "supervisor": "/nowhere/supervisor",
     "hostname": "localhost", "site": {},
-    "controller": {"repository": "/", "bin": "/", "inventories": [], "config": "", "local": True},
+    "controller": {"folder": "/", "bin": "/", "inventories": [], "config": "", "local": True},
 }  # fmt: skip
 
 

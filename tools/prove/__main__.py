@@ -17,7 +17,7 @@ _EPILOG = """\
 settings: a JSON object. playbooks/prove.yml makes it of an inventory; each key is one of its variables (prove_rate is `rate`):
 url, allow, host, get_path, get_status, get_same, post_path, post_body, post_answer, count_file, rate, requests, timeout, skip,
 only, report, hang, workers, framework, wsgi_apps, environment, instance, home, supervisor; besides hostname (in the inventory),
-site (its variables, as for -e) and controller: repository, bin (of ansible-playbook), inventories, config (ansible.cfg), local.
+site (its variables, as for -e) and controller: folder, bin (of ansible-playbook), inventories, config (ansible.cfg), local.
 
 exit status: 0 proved; 1 requests have failed, or were lost or doubled; 2 wrong usage or settings; 3 refused, nothing was
 changed; 4 an operation did not do what it must do; 130 interrupted.

@@ -23,6 +23,7 @@ from prove.load import PYTHONPATH
 from prove.operations import DEPLOY, Played
 from prove.settings import Settings
 
+COLLECTION: Final = "mooring.mooring"
 _ADHOC: Final = re.compile(
     r"^\S+ \| (?P<word>[A-Z!]+)(?: \| rc=(?P<rc>-?[0-9]+) >>\n(?P<text>.*)| => (?P<json>\{.*\})\s*$)",
     re.MULTILINE | re.DOTALL,
@@ -42,7 +43,7 @@ class Deployment:
         self.instance = settings.instance
 
     def play(self, playbook: str, **changes: Any) -> Played:
-        """Run a playbook of the repository as an operator does, with some variables changed for this run."""
+        """Run a playbook as an operator does, with some variables changed for this run."""
         return self._play(playbook, "-e", json.dumps(changes))
 
     def differs(self) -> str:
@@ -77,14 +78,14 @@ class Deployment:
         """
         lock = {"path": f"{self._settings.home}/lock", "owner": _owner()}
         try:
-            if not self._module("mooring.mooring.deploy_lock", lock).get("taken"):
+            if not self._module(f"{COLLECTION}.deploy_lock", lock).get("taken"):
                 raise OperationError(
                     "another deploy of the instance is under way: what the proof has built stays until the next"
                 )
             kept = ["--previous", before.previous, "--known", *before.releases]
             self._on_host([*self._program("releases"), "restore", "--home", self._settings.home, *kept])
         finally:
-            self._module("mooring.mooring.deploy_lock", {**lock, "state": "absent"})  # nobody else's
+            self._module(f"{COLLECTION}.deploy_lock", {**lock, "state": "absent"})  # nobody else's
 
     def _program(self, name: str) -> list[str]:
         return [f"{self._settings.supervisor}/venv/bin/python", "-I", "-m", f"mooring.host.{name}"]
@@ -92,9 +93,8 @@ class Deployment:
     # --- how it is run -----------------------------------------------------------------------------------------
 
     def _play(self, playbook: str, *arguments: str) -> Played:
-        settings = self._settings
-        path = settings.controller.repository / playbook
-        words = ["ansible-playbook", *self._options(), "--limit", settings.hostname, *arguments, str(path)]
+        limit = ["--limit", self._settings.hostname]
+        words = ["ansible-playbook", *self._options(), *limit, *arguments, f"{COLLECTION}.{playbook}"]
         return self._run(words)
 
     def _options(self) -> list[str]:
@@ -115,6 +115,7 @@ class Deployment:
         with tempfile.TemporaryFile() as output:
             process = subprocess.Popen(
                 [str(controller.bin / words[0]), *words[1:]],
+                cwd=controller.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

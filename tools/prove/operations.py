@@ -14,9 +14,10 @@ from typing import Any, Final, Protocol
 from prove.errors import OperationError
 from prove.state import State
 
-DEPLOY: Final = "playbooks/deploy.yml"
-ROLLBACK: Final = "playbooks/rollback.yml"
-RESTART: Final = "playbooks/restart.yml"
+# Playbooks, by their names in the collection and in playbooks/
+DEPLOY: Final = "deploy"
+ROLLBACK: Final = "rollback"
+RESTART: Final = "restart"
 
 READY_WITHIN: Final = 120.0
 """Seconds that processes have to be new and ready again when supervisorctl has restarted them."""
@@ -42,7 +43,7 @@ class Operator(Protocol):
         """The instance's name."""
 
     def play(self, playbook: str, **changes: Any) -> Played:
-        """Run a playbook to its end, with some of the site's variables changed for this run."""
+        """Run a playbook (`DEPLOY`, …) to its end, with some of the site's variables changed for this run."""
 
     def supervisorctl(self, *words: str) -> str:
         """Run supervisorctl; what it has written."""
@@ -77,7 +78,7 @@ def played(operator: Operator, playbook: str, **changes: Any) -> str:
     """Run a playbook that must succeed; its output."""
     done = operator.play(playbook, **changes)
     if done.status:
-        raise OperationError(f"{playbook} should have succeeded; {_ended(done)}")
+        raise OperationError(f"{playbook}.yml should have succeeded; {_ended(done)}")
     return done.output
 
 
@@ -131,9 +132,9 @@ def refused(words: str = "", **changes: Any) -> Act:
         said = " ".join(done.output.split())
         serves = f"What serves now: release {before.release} ({before.generation}): "
         if missing := [each for each in (serves, words) if each not in said]:
-            raise OperationError(f"{DEPLOY} should have said {missing}; {_ended(done)}")
+            raise OperationError(f"{DEPLOY}.yml should have said {missing}; {_ended(done)}")
         if done.status != _REFUSED:
-            raise OperationError(f"{DEPLOY} should have refused the release; {_ended(done)}")
+            raise OperationError(f"{DEPLOY}.yml should have refused the release; {_ended(done)}")
         after = operator.look()
         _must(
             (after.pids, after.release, after.previous) == (before.pids, before.release, before.previous),

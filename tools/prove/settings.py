@@ -26,8 +26,8 @@ _BOUNDS: Final = {
 class Controller:
     """How this machine reaches the host: by Ansible, with the options of the run that asks for the proof."""
 
-    repository: Path
-    """The folder with deploy.yml and playbooks/."""
+    folder: Path
+    """The site's folder, in which playbooks are run, by their names in the collection."""
     bin: Path
     """The folder with ansible-playbook and ansible."""
     inventories: tuple[str, ...]
@@ -90,7 +90,7 @@ def read(given: Mapping[str, Any]) -> Settings:
             **{name: int(given[name]) for name in ("get_status", "workers", *_BOUNDS)},
             **{name: tuple(map(str, given[name])) for name in ("allow", "skip", "only")},
             "controller": Controller(
-                repository=Path(controller["repository"]),
+                folder=Path(controller["folder"]),
                 bin=Path(controller["bin"]),
                 inventories=tuple(controller["inventories"]),
                 config=controller["config"],

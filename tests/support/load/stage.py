@@ -74,7 +74,7 @@ class Stage(Site):
 
     def play(self, playbook: str, **changes: Any) -> Played:
         """Run a playbook, with knobs for this run alone."""
-        done = self.run(playbook, **changes)
+        done = self.run(f"playbooks/{playbook}.yml", **changes)
         return Played(done.returncode, done.stdout)
 
     def supervisorctl(self, *words: str) -> str:
