@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mooring_load.answer import AnswerReader
 from mooring_load.destination import Destination, resolve
 from mooring_load.kinds import (
     AnyBody,
@@ -28,6 +27,7 @@ from mooring_load.kinds import (
 )
 from mooring_load.outcome import RequestFailedError
 from mooring_load.pacing import Budget, OpenLoop
+from mooring_load.response import ResponseReader
 from mooring_load.tls import context
 from mooring_load.usage import UsageError
 
@@ -156,7 +156,7 @@ def test_a_response_is_the_same_however_it_is_cut(
     case: tuple[bytes, tuple[int, bytes, bool]], data: st.DataObject
 ) -> None:
     raw, expected = case
-    reader = AnswerReader("x-load-worker")
+    reader = ResponseReader("x-load-worker")
     rest = raw
     while rest:
         assert not reader.complete
@@ -171,7 +171,7 @@ def test_a_response_is_the_same_however_it_is_cut(
 
 @pytest.mark.parametrize("raw", [response for response, _ in RESPONSES])
 def test_a_second_answer_is_unasked(raw: bytes) -> None:
-    reader = AnswerReader("x")
+    reader = ResponseReader("x")
     reader.feed(raw + raw)
     assert reader.unasked
 
@@ -182,11 +182,11 @@ def test_eof_completes_only_a_body_without_a_length() -> None:
         (b"Content-Length: 9\r\n", False),
         (b"Transfer-Encoding: chunked\r\n", False),
     ):
-        reader = AnswerReader("x")
+        reader = ResponseReader("x")
         reader.feed(b"HTTP/1.1 200 OK\r\n" + head + b"\r\n")
         reader.end()
         assert reader.complete is complete
-    reader = AnswerReader("x")
+    reader = ResponseReader("x")
     reader.feed(b"HTTP/1.1 200 OK\r\nContent-")
     reader.end()
     assert not reader.complete

@@ -96,10 +96,10 @@ def _agree(running: Sequence[Running], step: Step) -> None:
     """Have all servers answer the same, byte for byte, before any of them is measured."""
     body = BODY if step.scenario == "raw" else None
     for server in running:
-        body = server.until_right(step.target, body)
+        body = server.until_right(step.path, body)
     for server in running:
         for _ in range(20):  # whichever worker answers: none is to load anything when it is measured
-            server.until_right(step.target, body)
+            server.until_right(step.path, body)
 
 
 def _rounds(running: Sequence[Running], step: Step) -> list[Run]:
@@ -119,7 +119,7 @@ def _rounds(running: Sequence[Running], step: Step) -> list[Run]:
 
 def _one(server: Running, step: Step, load: Load, number: int) -> Run:
     before = server.cpu()
-    outcome = loads.run(load, server.url(step.target))
+    outcome = loads.run(load, server.url(step.path))
     workers = server.workers()
     memory = _memory(workers)
     everything = sum(_memory(server.processes()))

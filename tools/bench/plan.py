@@ -49,7 +49,7 @@ class Step:
     """Every load on every server in turn, ``rounds`` times over, so that a slow moment of the machine hits all alike."""
 
     scenario: str
-    target: str
+    path: str
     servers: tuple[str, ...]
     loads: tuple[Load, ...]
     rounds: int

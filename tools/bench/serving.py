@@ -96,21 +96,21 @@ class Running:
     def _last_words(self) -> str:
         return "\n".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
 
-    def url(self, target: str) -> str:
+    def url(self, path: str) -> str:
         """Return the URL of a path on this server."""
-        return f"http://127.0.0.1:{self.port}{target}"
+        return f"http://127.0.0.1:{self.port}{path}"
 
-    def ask(self, target: str, timeout: float = START_DEADLINE) -> tuple[int, bytes]:
+    def ask(self, path: str, timeout: float = START_DEADLINE) -> tuple[int, bytes]:
         """GET once, on a connection of its own; return status and body. Raises OSError or HTTPException."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.request("GET", target, headers={"Connection": "close"})
+            connection.request("GET", path, headers={"Connection": "close"})
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
 
-    def until_right(self, target: str, body: bytes | None) -> bytes:
+    def until_right(self, path: str, body: bytes | None) -> bytes:
         """Wait until the answer is 200 with that body (None: any); return the body. Raises ServingError."""
         deadline = time.monotonic() + START_DEADLINE
         seen: object = None
@@ -118,14 +118,14 @@ class Running:
             if any(process.poll() is not None for process in self._started):
                 raise ServingError(f"{self.server.name} has ended:\n{self._last_words()}")
             try:
-                seen = status, got = self.ask(target, PATIENCE)
+                seen = status, got = self.ask(path, PATIENCE)
             except (OSError, http.client.HTTPException) as error:
                 seen = error
                 time.sleep(PAUSE)
                 continue
             if status == 200 and body in (None, got):
                 return got
-            raise ServingError(f"{self.server.name} answers {target} by {seen!r}, not 200 and {body!r}")
+            raise ServingError(f"{self.server.name} answers {path} by {seen!r}, not 200 and {body!r}")
         raise ServingError(f"{self.server.name} does not answer: {seen!r}\n{self._last_words()}")
 
     # What it costs

@@ -91,7 +91,7 @@ class _Client:
     async def _exchange(
         self, connection: Connection, kind: Kind, outcome: Outcome, deadline: float
     ) -> Response:
-        """Send the request on this connection and return its answer, unchecked."""
+        """Send the request on this connection and return its response, unchecked."""
         traffic = self._traffic
         request = kind.render(outcome.id, traffic.id_header, close=self.name == "new")
         outcome.served = connection.served

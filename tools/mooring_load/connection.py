@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from mooring_load.answer import AnswerReader
 from mooring_load.causes import cause, check, class_of_connect
 from mooring_load.destination import Destination
 from mooring_load.outcome import RequestFailedError
+from mooring_load.response import ResponseReader
 
 _RECEIVE: Final = 65536
 _FULL_BACKLOG_RETRY: Final = 0.005
@@ -44,7 +44,7 @@ class Connection:
         self._loop = loop
         self._destination = destination
         self._socket: socket.socket | None = None
-        self._answer = AnswerReader(holder_header)
+        self._reader = ResponseReader(holder_header)
         self._waiter: asyncio.Future[None] | None = None
         self._unsent = b""
         self._writing = False
@@ -59,12 +59,12 @@ class Connection:
     @property
     def unasked(self) -> bytes:
         """Return the bytes that came while no request was waiting."""
-        return self._answer.unasked
+        return self._reader.unasked
 
     @property
     def holder(self) -> str | None:
         """Return the server's process that answered last, if it says so."""
-        return self._answer.holder
+        return self._reader.holder
 
     # --- what clients call
 
@@ -108,7 +108,7 @@ class Connection:
 
     async def exchange(self, request: bytes, deadline: float) -> Response:
         """Send a request and return its response, or close and raise RequestFailedError."""
-        self._answer.begin()
+        self._reader.begin()
         self.sent = False
         self._waiter = self._loop.create_future()
         timer = self._loop.call_at(deadline, self._expire, "response")
@@ -125,8 +125,8 @@ class Connection:
             self.close()
             raise RequestFailedError("unasked", "body", f"after the response came {self.unasked[:80]!r}")
         self.served += 1
-        answer = self._answer
-        return Response(answer.status, answer.body, answer.keep and not self._unsent)
+        reader = self._reader
+        return Response(reader.status, reader.body, reader.keep and not self._unsent)
 
     async def ended_within(self, seconds: float) -> bool:
         """Wait for the server to end the connection; False if it has not by then."""
@@ -226,12 +226,12 @@ class Connection:
 
     def _fail(self, failure: str, detail: str) -> None:
         if self._waiter is not None and not self._waiter.done():
-            phase = "body" if self._answer.received else "response"
+            phase = "body" if self._reader.received else "response"
             self._waiter.set_exception(RequestFailedError(failure, phase, detail))
 
     def _expire(self, phase: str) -> None:
         if self._waiter is not None and not self._waiter.done():
-            phase = "body" if self._answer.received else phase
+            phase = "body" if self._reader.received else phase
             self._waiter.set_exception(RequestFailedError("timeout", phase, "the time limit passed"))
 
     def _on_readable(self) -> None:
@@ -251,8 +251,8 @@ class Connection:
             return
         if not data:
             self._on_end("eof", None)
-        elif self._waiter is None or self._answer.complete:
-            self._answer.unasked = self._answer.unasked or data
+        elif self._waiter is None or self._reader.complete:
+            self._reader.unasked = self._reader.unasked or data
             self._loop.remove_reader(self._socket)
             self._wake()
             self.on_unasked()
@@ -260,26 +260,26 @@ class Connection:
             self._on_data(data)
 
     def _on_data(self, data: bytes) -> None:
-        self._answer.feed(data)
-        if self._answer.malformed:
-            self._fail("malformed", self._answer.malformed)
-        elif self._answer.complete:
+        self._reader.feed(data)
+        if self._reader.malformed:
+            self._fail("malformed", self._reader.malformed)
+        elif self._reader.complete:
             self._wake()
 
     def _on_end(self, how: str, error: OSError | None) -> None:
-        answer = self._answer
-        waiting = self._waiter is not None and not answer.complete
+        reader = self._reader
+        waiting = self._waiter is not None and not reader.complete
         self.close()
         self.ended = how
         if how == "eof":
-            answer.end()
-        if not waiting or answer.complete:
+            reader.end()
+        if not waiting or reader.complete:
             self._wake()
-        elif how == "reset" or (self._send_error is not None and not answer.received):
+        elif how == "reset" or (self._send_error is not None and not reader.received):
             self._fail("reset", cause(error or self._send_error))
-        elif answer.received:
+        elif reader.received:
             self._fail(
-                "short", f"EOF after {answer.size} bytes of the body" if answer.in_body else "EOF in the head"
+                "short", f"EOF after {reader.size} bytes of the body" if reader.in_body else "EOF in the head"
             )
         elif self.served:
             self._fail(

@@ -1,4 +1,4 @@
-"""The part of `run`'s command line that describes the requests: what to send, and what a right answer is.
+"""The part of `run`'s command line that describes the requests: what to send, and what a right response is.
 
 Options that describe a request (`--expect-…`, `--post-…`, `--header`, `--weight`) belong to the `--get` or
 `--post` before them, so that a command line reads from left to right.
@@ -55,7 +55,7 @@ def add_kinds(parser: argparse.ArgumentParser) -> None:
         action=_KindAction,
         dest="kinds",
         nargs=0,
-        help="the right body is the same as in the first answer",
+        help="the right body is the same as in the first response",
     )
     kinds.add_argument(
         "--counting",

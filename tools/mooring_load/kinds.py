@@ -1,4 +1,4 @@
-"""The kinds of request that a run mixes, and what a right answer to each of them is."""
+"""The kinds of request that a run mixes, and what a right response to each of them is."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _EXCERPT = 120
 
 
 class Expectation(Protocol):
-    """What the body of a right answer is."""
+    """What the body of a right response is."""
 
     def complaint(self, body: bytes, identifier: str, /) -> str | None:
         """Return what is wrong with the body, None if nothing is."""

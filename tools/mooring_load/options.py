@@ -91,7 +91,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     rest.add_argument("--id-header", metavar="NAME", default="X-Request-Id", help="carries each request's id")
     rest.add_argument(
-        "--holder-header", metavar="NAME", default="X-Load-Worker", help="the answer's header with its worker"
+        "--holder-header",
+        metavar="NAME",
+        default="X-Load-Worker",
+        help="the response's header with its worker",
     )
     rest.add_argument(
         "--count-file", type=Path, metavar="FILE", action="append", default=[], help="the application's count"

@@ -6,7 +6,7 @@ The rule for kept-alive connections (RFC 9112 9.3.1, 9.5 and 9.6, RFC 9110 9.2.2
   next request opens a new one; nothing failed. The tool looks (one `recv`) before every send, as careful
   clients do, and counts these closes apart: `announced` (the last response said `Connection: close`, after
   which the tool never sends on it, 9.6), `eof` and `reset`.
-- The close may cross the next request on its way: the client sent it and gets EOF before a byte of an answer.
+- The close may cross the next request on its way: the client sent it and gets EOF before a byte of a response.
   It cannot tell whether the server read the request. That is `closed_idle`, and it counts as failed, because
   a server that drains well avoids it: it announces the close in a response first. A client is allowed to
   repeat an idempotent request once in this case (and must not repeat a POST), so many users would not notice

@@ -9,7 +9,7 @@ import httptools
 LONGEST_BODY: Final = 64 * 1024 * 1024
 
 
-class AnswerReader:
+class ResponseReader:
     """The response that a connection waits for; `begin` makes it ready for the next one.
 
     `unasked` holds bytes that came behind a complete response. `holder` is the last value of the header
