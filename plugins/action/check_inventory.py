@@ -32,20 +32,6 @@ from preflight import findings, names  # noqa: E402
 
 PLAYBOOK_VARIABLES = ("release",)
 """What playbooks take by `-e` beside the settings: rollback.yml's release."""
-FACTS = (
-    "instance_chosen",
-    "instance_lock_owner",
-    "instance_switched",
-    "release_damaged",
-    "release_id",
-    "release_path",
-    "site_root",
-    "site_target",
-    "virtualenv_id",
-    "virtualenv_name",
-    "virtualenv_path",
-)
-"""What roles set in a run; a later play that checks again finds them among the host's variables."""
 MAGIC = (*INTERNAL_STATIC_VARS, "environment", "vars")
 
 
@@ -113,7 +99,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _known(defaults: dict[str, Any]) -> tuple[set[str], set[str]]:
         """List what a user may set (the settings, and roles' variables that no wiring sets), and all our names."""
         wiring = set(read(REPOSITORY / "playbooks/vars/wiring.yml"))
-        ours = {*wiring, *FACTS}
+        ours = set(wiring)
         for kind in ("defaults", "vars"):
             for path in (REPOSITORY / "roles").glob(f"*/{kind}/main.yml"):
                 ours |= set(read(path))

@@ -1,4 +1,4 @@
-"""Ansible action: compares what the probe has told of a target with what a command wants; see `tools/preflight`."""
+"""Ansible action: probes a target, and compares what it tells with what a command wants; see `tools/preflight`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,21 @@ DOCUMENTATION = r"""
 module: check_target
 short_description: Check that a target is fit for a command
 description:
-  - Runs on the controller, and fails with one line for each thing that is wrong.
+  - Asks the target for all facts in one step, and fails with one line for each thing that is wrong.
   - Warns of what a deploy had better do in another way.
 options:
-  facts: {description: What app/mooring/src/mooring/host/probe.py has told., type: dict, required: true}
+  command: {description: "What is to be done there.", type: str, required: true, choices: [deploy, build, operate, look, remove]}
+  question: {description: What app/mooring/src/mooring/host/probe.py is asked., type: dict}
+  facts: {description: "What it has told before, in place of O(question).", type: dict}
   wanted: {description: What the site wants of the target., type: dict, required: true}
-  command: {description: "What is to be done there: deploy, operate, look or remove.", type: str, required: true}
 """
 RETURN = r"""
+facts: {description: What the probe has told., type: dict, returned: always}
+root: {description: "mooring_root, as it was asked for.", type: str, returned: always}
+python: {description: The interpreter that is chosen there; empty for none., type: dict, returned: always}
+workers: {description: How many workers there are to be., type: int, returned: always}
 open_files: {description: How many files supervisord and its processes may have open there., type: int, returned: always}
+units_serve: {description: Whether systemd has the units running and enabled; true without systemd., type: bool, returned: always}
 """
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,24 +34,47 @@ for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))
 
-import preflight  # noqa: E402 - found only after tools/ is on the path
+import on_host  # noqa: E402 - found only after tools/ is on the path
+import preflight  # noqa: E402
+from preflight import units  # noqa: E402
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
-    """Runs on the controller alone."""
+    """Runs one program on the host; with systemd a second one."""
 
     _supports_check_mode = True
-    _requires_connection = False
     TRANSFERS_FILES = False
 
     def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Check; `failed` and `msg` when something is wrong."""
+        """Probe and check; `failed` and `msg` when something is wrong."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        facts, wanted = dict(self._task.args["facts"]), dict(self._task.args["wanted"])
-        found = preflight.target(facts, wanted, self._task.args["command"])
-        for notice in preflight.notices(facts, wanted, self._task.args["command"]):
+        given, variables = self._task.args, task_vars or {}
+        command, wanted = str(given["command"]), dict(given["wanted"])
+        facts = given.get("facts")
+        if facts is None:
+            asked = {"root": wanted["root"], "question": dict(given["question"])}
+            done = on_host.call(self, variables, "probe", asked)
+            if done.result is None:
+                result.update(failed=True, msg=done.why)
+                return result
+            facts = done.result
+        found = units.NONE
+        if wanted["init"] == "systemd" and command != "look":
+            names = units.names(wanted["unit"], wanted["name"])
+            found = units.read(on_host.run(self, variables, units.question(names)))
+        wanted = preflight.chosen(dict(facts), wanted, found)
+        problems = preflight.target(facts, wanted, command)
+        for notice in preflight.notices(facts, wanted, command):
             self._display.warning(notice)
-        result.update(changed=False, open_files=preflight.open_files(facts, wanted))
-        if found:
-            result.update(failed=True, msg="\n".join(found))
+        result.update(
+            changed=False,
+            facts=facts,
+            root=wanted["root"],
+            python=wanted["python"],
+            workers=wanted["workers"],
+            open_files=preflight.open_files(facts, wanted),
+            units_serve=found.serve,
+        )
+        if problems:
+            result.update(failed=True, msg="\n".join(problems))
         return result

@@ -175,13 +175,13 @@ class Quiet(Plain):
         self._end_if_interrupted()
         path, _, _ = (task.get_path() or "").rpartition(":")
         role = task._role.get_name().rpartition(".")[2] if task._role else ""
-        self._screen.task(task.name or task.get_name())
         found = phases.phase(role, Path(path).stem)
         if phases.follows(found, self._under_way):
             self._under_way = found
             if phases.follows(found, self._reached):
                 self._reached = found
             self._screen.begin(found, self._hosts, self._several)
+        self._screen.task(task.name or task.get_name())
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
         """Begin a handler."""

@@ -15,6 +15,19 @@ for folder in ("app/mooring/src", "tools"):
 from preflight import program_file  # noqa: E402 - found only after tools/ is on the path
 
 
+def companion_entries(companions: dict[str, str], template: str) -> list[dict[str, Any]]:
+    """List the companions' program files, as entries that are placed in a release."""
+    return [
+        {
+            "path": f"companions/{name}.conf",
+            "template": template,
+            "vars": {"companion": {"key": name, "value": command}},
+            "mode": "0444",
+        }
+        for name, command in companions.items()
+    ]
+
+
 class FilterModule:
     """Ansible asks it for the filters by their names."""
 
@@ -25,4 +38,5 @@ class FilterModule:
             "inside": program_file.inside,
             "beside": program_file.beside,
             "command": program_file.command,
+            "companion_entries": companion_entries,
         }

@@ -36,22 +36,25 @@ PLAY = """
     - mooring.mooring.run_program: {argv: [no-such-program]}
       register: missing
       failed_when: missing.rc == 0
-    - mooring.mooring.place_files:
-        entries:
-          - {path: FOLDER/made, folder: true, mode: "0700"}
-          - {path: FOLDER/made/text, template: FOLDER/text.j2, vars: {what: tea}, mode: "0600"}
+    - mooring.mooring.host:
+        call: place
+        arguments:
+          entries:
+            - {path: FOLDER/made, folder: true, mode: "0700"}
+            - {path: FOLDER/made/text, template: FOLDER/text.j2, vars: {what: tea}, mode: "0600"}
       register: placed
-    - mooring.mooring.place_files:
-        entries: [{path: FOLDER/made/text, content: "other\\n"}]
+    - mooring.mooring.host: {call: place, arguments: {entries: [{path: FOLDER/made/text, content: "other\\n"}]}}
       check_mode: true
       diff: true
       register: checked
-    - mooring.mooring.place_files:
-        entries: [{path: FOLDER/made/text, content: hush}]
+    - mooring.mooring.host: {call: place, arguments: {entries: [{path: FOLDER/made/text, content: hush}]}}
       no_log: true
       diff: true
       register: hidden
-    - copy: {dest: FOLDER/told.json, content: "{{ [text, file, missing, placed, checked, hidden] | to_json }}"}
+    - mooring.mooring.host: {call: place, arguments: {entry: []}}
+      register: wrong
+      failed_when: wrong is not failed
+    - copy: {dest: FOLDER/told.json, content: "{{ [text, file, missing, placed, checked, hidden, wrong] | to_json }}"}
 """
 
 
@@ -100,15 +103,20 @@ def test_programs_run_with_and_without_a_standard_input(tmp_path: Path, pipelini
     subprocess.run(["tar", "-cf", "a.tar", "text.j2"], cwd=tmp_path, check=True)
     play_in(tmp_path, PLAY, ANSIBLE_PIPELINING=pipelining)
     told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
-    text, file, missing, placed, checked, hidden = told
+    text, file, missing, placed, checked, hidden, wrong = told
     assert (text["rc"], text["stdout"], text["stderr"]) == (3, f"good day, wörld in {tmp_path.name}", "odd")
     assert file["stdout_lines"] == ["text.j2"]
     assert missing["rc"] != 0
     assert pipelining == "false" or "no-such-program" in missing["stderr"]
-    assert placed["paths"] == [f"{tmp_path}/made", f"{tmp_path}/made/text"]
+    assert placed["answer"]["paths"] == [f"{tmp_path}/made", f"{tmp_path}/made/text"]
     assert (tmp_path / "made/text").read_text() == "hush"
-    assert (hidden["paths"], hidden["before"], hidden["diff"]) == ([f"{tmp_path}/made/text"], {}, [])
+    assert (hidden["answer"]["paths"], hidden["answer"]["before"], hidden["diff"]) == (
+        [f"{tmp_path}/made/text"],
+        {},
+        [],
+    )
     assert (tmp_path / "made/text").stat().st_mode & 0o777 == 0o600
+    assert "place takes no entry" in wrong["msg"]
     assert differences(checked) == [("tea for you\n", "other\n")]
 
 
@@ -117,14 +125,15 @@ INSTALL = """
   connection: local
   gather_facts: false
   vars_files: [REPOSITORY/playbooks/vars/wiring.yml]
-  vars:
-    ansible_python_interpreter: PYTHON
-    virtualenv_path: FOLDER/venv
-    virtualenv_python: {path: PYTHON}
-    __virtualenv_bundle: {path: FOLDER/a.tar, sha256: DIGEST, sbom: FOLDER/absent}
+  vars: {ansible_python_interpreter: PYTHON}
   tasks:
     - block:
-        - include_role: {name: mooring.mooring.virtualenv, tasks_from: install}
+        - include_role: {name: mooring.mooring.virtualenv, tasks_from: install, rolespec_validate: false}
+          vars:
+            virtualenv_python: {path: PYTHON}
+            virtualenv_bundle: {path: FOLDER/a.tar, sha256: DIGEST, sbom: FOLDER/a.tar}
+            virtualenv_folder: FOLDER
+            virtualenv_chosen: {name: venv, exists: false, damaged: {}}
       rescue:
         - copy: {dest: FOLDER/told, content: "{{ ansible_failed_result.msg }}"}
 """
@@ -139,10 +148,7 @@ def test_a_bundle_that_was_replaced_after_it_was_built_is_not_installed(
     subprocess.run(["tar", "-cf", "a.tar", "evil"], cwd=tmp_path, check=True)
     digest = hashlib.sha256(b"the bundle that was built").hexdigest()
     play_in(tmp_path, INSTALL.replace("DIGEST", digest), ANSIBLE_PIPELINING=pipelining)
-    assert (
-        "On localhost: the bundle that has arrived is not the one that was built"
-        in (tmp_path / "told").read_text()
-    )
+    assert "the bundle that has arrived is not the one that was built" in (tmp_path / "told").read_text()
     assert not (tmp_path / "venv").exists()
     assert not list((tmp_path / "venv.wheels").iterdir())
 

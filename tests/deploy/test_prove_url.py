@@ -16,7 +16,7 @@ PLAYBOOK = """\
   vars_files: [{wiring}]
   tasks:
     - ansible.builtin.import_role: {{name: mooring.mooring.site, tasks_from: known}}
-      vars: {{site_target: {{}}}}
+      vars: {{__site_checked: {{}}}}
     - ansible.builtin.copy:
         content: "{{{{ {{'url': prove_url, 'allow': prove_allow}} | to_json }}}}"
         dest: {said}

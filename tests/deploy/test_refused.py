@@ -110,7 +110,7 @@ def test_commands_that_need_little_are_refused_for_little(site: Site) -> None:
     try:
         output = site.refused("playbooks/status.yml")
         assert (
-            f"{site.home}/lock on localhost is a folder, and Mooring keeps a link there. Move it away."
+            f"{site.home}/lock on localhost is a folder, and Mooring keeps a file there. Move it away."
             in output
         )
     finally:

@@ -25,8 +25,18 @@ PLAY = """
   gather_facts: false
   vars_files: [{wiring}]
   tasks:
-    - ansible.builtin.import_role: {{name: mooring.mooring.virtualenv}}
+    - ansible.builtin.import_role: {{name: mooring.mooring.virtualenv, tasks_from: bundles}}
       vars: {settings}
+    - mooring.mooring.host:
+        call: tree.choose
+        arguments: {{kind: virtualenv, folder: {venvs}, name: "{{{{ __virtualenv_built.bundles.one.id }}}}"}}
+      register: chosen
+    - ansible.builtin.import_role: {{name: mooring.mooring.virtualenv, tasks_from: install}}
+      vars:
+        virtualenv_python: {python}
+        virtualenv_bundle: "{{{{ __virtualenv_built.bundles.one }}}}"
+        virtualenv_folder: {venvs}
+        virtualenv_chosen: "{{{{ chosen.answer }}}}"
 """
 
 
@@ -39,21 +49,25 @@ class Target:
 
     def install(self) -> None:
         """Run the role `virtualenv`."""
+        python = {
+            "path": sys.executable,
+            "version": [*sys.version_info[:3]],
+            "machine": platform.machine(),
+            "libc_version": platform.libc_ver()[1],
+        }
         settings = {
             "ansible_python_interpreter": sys.executable,
-            "virtualenv_folder": str(self.venvs),
             "virtualenv_cache": str(self.folder / "bundles"),
-            "virtualenv_app_requirements": [str(self.requirements)],
-            "virtualenv_python": {
-                "path": sys.executable,
-                "version": [*sys.version_info[:3]],
-                "machine": platform.machine(),
-                "libc_version": platform.libc_ver()[1],
-            },
+            "virtualenv_wanted": {"one": {"app_requirements": [str(self.requirements)]}},
+            "virtualenv_python": python,
         }
         playbook = self.folder / "play.yml"
         wiring = REPOSITORY / "playbooks/vars/wiring.yml"
-        playbook.write_text(PLAY.format(wiring=wiring, settings=json.dumps(settings)))
+        playbook.write_text(
+            PLAY.format(
+                wiring=wiring, settings=json.dumps(settings), venvs=self.venvs, python=json.dumps(python)
+            )
+        )
         play(playbook, "-i", "localhost,")
 
     def venv(self) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import signal
@@ -11,6 +12,7 @@ import sys
 import threading
 from pathlib import Path
 
+from mooring.host import lock
 from support.faults import assert_not_mixed, harmless
 from support.load.stage import Stage
 from support.places import REPOSITORY
@@ -81,16 +83,17 @@ def test_of_two_that_take_the_lock_at_the_same_moment_exactly_one_has_it(stage: 
     Before every other round the lock is that of a deploy that has died, which both of them may take over.
     """
     home = stage.root.parent / "raced"
+    path = home / "instances/raced/lock"
     home.mkdir()
-    dead = subprocess.Popen(["true"])
-    dead.wait()
+    with subprocess.Popen(["sleep", "60"]) as dead:
+        left_by_one_that_died = json.dumps(lock.record(dead.pid))
+        dead.kill()
     with harmless(stage, f"two that take the lock, {ROUNDS} times"), _Meeting(home / "meeting") as meeting:
         racers = [_racer(home, name, meeting.path) for name in ("one", "other")]
         try:
             for number in range(ROUNDS):
-                owner = f"{_user()}, process {dead.pid}, since yesterday"
                 left = meeting.both_say(
-                    lambda: number % 2 and (home / "instance/lock").symlink_to(owner)  # noqa: B023
+                    lambda: number % 2 and path.write_text(left_by_one_that_died)  # noqa: B023
                 )
                 assert left == {"one start", "other start"}
                 verdicts = meeting.both_say()
@@ -105,17 +108,12 @@ def test_of_two_that_take_the_lock_at_the_same_moment_exactly_one_has_it(stage: 
                 if racer.poll() is None:
                     os.killpg(racer.pid, signal.SIGKILL)
                     racer.communicate()
-    assert not (home / "instance/lock").is_symlink()
+    assert path.read_text() == ""
 
 
 def _ended(racer: subprocess.Popen[str]) -> str:
     os.killpg(racer.pid, signal.SIGKILL)
     return racer.communicate()[0]
-
-
-def _user() -> str:
-    words = ["sh", "-c", 'echo "$(id -un)@$(uname -n)"']
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _racer(home: Path, name: str, meeting: Path) -> subprocess.Popen[str]:
@@ -125,10 +123,10 @@ def _racer(home: Path, name: str, meeting: Path) -> subprocess.Popen[str]:
         "-e",
         f"rounds={ROUNDS}",
         "-e",
-        f"instance_home={home}/instance",
+        f"instance_home={home}/instances/raced",
     ]
     words += ["-e", "instance_name=raced", "-e", f"instance_user={os.geteuid()}"]
-    words += ["-e", f"instance_mark={home}/.mooring"]
+    words += ["-e", f"instance_mark={home}/.mooring", "-e", f"instance_root={home}"]
     words += ["-e", f"ansible_python_interpreter={sys.executable}"]
     words += ["-e", f'{{"meet": ["{sys.executable}", "{FOLDER}/meet.py", "{meeting}", "{name}"]}}']
     environment = {**os.environ, "ANSIBLE_CONFIG": str(REPOSITORY / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}

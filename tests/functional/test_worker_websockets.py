@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from wsproto import ConnectionType, WSConnection
-from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, Request
 
 from support.certificates import Authority
@@ -63,10 +62,7 @@ class Socket:
             self._events += list(self.ws.events())
         event = self._events.pop(0)
         if isinstance(event, Ping):
-            if (
-                self.ws.state is ConnectionState.OPEN
-            ):  # behind its own Close a client sends nothing (RFC 6455 5.5.1)
-                self.send(event.response())
+            self.send(event.response())
             return self.next()
         return event
 

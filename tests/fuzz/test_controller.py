@@ -67,10 +67,11 @@ class Host:
 
 
 @settings(PARSER)
-@given(documents({"holder": "", "holder_who": "", "holder_pid": 0, "taken": True}))
+@given(documents({"result": {"changed": True}, "refused": {"message": "", "status": 1}}))
 @example(b"not JSON")
 @example(b"[1]")
 def test_the_answer_of_a_program_on_a_host(answer: bytes) -> None:
     with bounded():
-        found, why = on_host.run_python(Host(answer), {}, "host/lock.py", {})
-    assert (type(found) is dict) is (why == "")
+        found = on_host.call(Host(answer), {}, "lock.take", {})
+    assert (type(found.result) is dict) is (found.status == 0)
+    assert type(found.why) is str

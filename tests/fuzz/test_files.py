@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import io
-import json
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -17,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mooring.casts import COLOURS
-from mooring.host import hook, integrity, live, lock, releases
+from mooring.host import errors, hook, integrity, live, lock, releases
 from mooring.host.files import WrongFileError
 from mooring.host.live import Live
 from mooring.settings import WrongSettingsError, read_secrets
@@ -180,25 +177,19 @@ HOLDERS = st.one_of(
 
 
 @settings(PARSER)
-@given(HOLDERS.filter(bool))
-@example(b"a@b, process " + b"9" * 4000 + b", since x")
-@example(b"\xff\x9b@b, process 7, since x")
-def test_the_lock_of_an_instance(home: Path, holder: bytes) -> None:
-    path = home / "deploy.lock"
-    path.symlink_to(os.fsdecode(holder))
-    order = {"path": str(path), "owner": "me", "break_owner": "", "release": False, "check": False}
-    said = io.StringIO()
-    try:
-        with bounded(), contextlib.redirect_stdout(said):
-            assert lock.main(json.dumps(order)) == 0
-        answer = json.loads(said.getvalue())
-        assert answer["taken"] is (holder == b"me")
-        assert type(answer["holder"]) is type(answer["holder_who"]) is str
-        check_plain(answer["holder_who"])
-        assert 0 <= answer["holder_pid"] < 10**7
-        # The very text is given to break the lock
-        with contextlib.redirect_stdout(io.StringIO()) as said:
-            assert lock.main(json.dumps({**order, "break_owner": answer["holder"]})) == 0
-        assert json.loads(said.getvalue())["taken"] is True
-    finally:
-        path.unlink()
+@given(st.one_of(HOLDERS, fuzzing.documents(lock.record(1))))
+@example(b'{"run": 1}')
+@example(b"\xff\x9b")
+def test_the_lock_of_an_instance(home: Path, content: bytes) -> None:
+    """Whatever stands in the file, a command goes in, or is refused in plain words; a record keeps its kinds."""
+    path = home / "lock"
+    path.write_bytes(content)
+    with bounded():
+        try:
+            with lock.changing(path, "", lambda _: None) as held:
+                assert held.holder() == {}
+        except errors.LockedError as refusal:
+            check_plain(str(refusal))
+            assert lock.is_record(refusal.holder)
+        except errors.HostError as refusal:
+            assert "no lock of Mooring's" in str(refusal)

@@ -25,8 +25,8 @@ PATTERN = "python[0-9.]*"
 """In an expression that finds interpreters."""
 ISOLATED = re.compile(r"(?: \| quote)?(?: \}\})? -I\b")
 """What follows an interpreter."""
-LOOKS = re.compile(r"test -x (?:{{ \w+ }})?[\w/]*$")
-"""What stands before an interpreter that is looked for, and not started."""
+LOOKS = re.compile(r"test -x (?:{{ \w+ }})?[\w/]*$| python: {{ $")
+"""What stands before an interpreter that is looked for, or named to a call of `mooring.host`, and not started."""
 
 
 def found_in(*folders: str) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import stat
 from pathlib import Path
@@ -16,31 +15,32 @@ from mooring.host import layout
 class Host:
     """A folder in which entries are placed; paths are relative to it."""
 
-    def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._capsys = capsys
 
     def place(
         self, *entries: dict[str, Any], check: bool = False, secret: bool = False, status: int = 0
     ) -> Any:
-        """Place entries; the answer, or what stderr says."""
+        """Place entries; the answer, or the refusal."""
         absolute = [{**entry, "path": f"{self.folder}/{entry['path']}"} for entry in entries]
         umask = os.umask(0o022)
         try:
-            order = {"entries": absolute, "check": check, "secret": secret}
-            assert layout.main(json.dumps(order)) == status
+            if not status:
+                done = layout.place(absolute, secret, check=check)
+                return {**done, "changed": done["paths"]}
+            with pytest.raises(layout.PlacingError) as refusal:
+                layout.place(absolute, secret, check=check)
+            return str(refusal.value)
         finally:
             os.umask(umask)
-        said = self._capsys.readouterr()
-        return said.err.strip() if status else json.loads(said.out)
 
     def mode(self, path: str) -> int:
         return stat.S_IMODE((self.folder / path).stat().st_mode)
 
 
 @pytest.fixture
-def host(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Host:
-    return Host(tmp_path, capsys)
+def host(tmp_path: Path) -> Host:
+    return Host(tmp_path)
 
 
 ALL = (
@@ -99,7 +99,8 @@ def test_a_link_to_a_folder_or_a_file_stays_one(host: Host) -> None:
 def test_of_a_secret_no_text_is_told(host: Host) -> None:
     for content in ("hush", "hush-hush"):
         told = host.place({"path": "secrets.json", "content": content}, secret=True)
-        assert told == {"changed": [f"{host.folder}/secrets.json"], "before": {}, "diff": []}
+        paths = [f"{host.folder}/secrets.json"]
+        assert told == {"changed": paths, "paths": paths, "before": {}, "diff": []}
         assert (host.folder / "secrets.json").read_text() == content
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from mooring.host import probe
-from preflight import notices, target
+from preflight import choice, chosen, notices, target, units
 from preflight.host import CHECKS, OPEN_FILES, SPARE
 from support.places import REPOSITORY
 
@@ -37,7 +37,7 @@ FACTS: dict[str, Any] = {
 WANTED: dict[str, Any] = {
     "host": "api1", "root": "/opt/mooring", "name": "greeter", "init": "background", "bind": "127.0.0.1",
     "url": "tcp://127.0.0.1:9001", "python": {"path": "/usr/bin/python3.13"}, "workers": 4, "companions": 1, "settings": {},
-    "no_new_privileges": True, "core_dumps": False, "socket_unit": "",
+    "no_new_privileges": True, "core_dumps": False, "socket_unit": "", "systemd_error": "",
 }  # fmt: skip
 
 
@@ -79,7 +79,8 @@ def test_the_facts_are_those_of_the_probe() -> None:
 def test_the_role_asks_and_hands_over_what_is_known() -> None:
     site = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
     assert set(site["__site_question"]) <= set(probe.Question._fields)
-    assert set(site["__site_wanted"]) == set(WANTED)
+    facts = {**FACTS, "pythons": [], "cores": {"available": 2}}
+    assert set(chosen(facts, {**site["__site_wanted"], "workers": "cores"}, units.NONE)) == set(WANTED)
     commands = {
         path.stem
         for path in (REPOSITORY / "roles/site/tasks").glob("*.yml")
@@ -330,3 +331,52 @@ def test_open_files_follow_the_hard_limit(hard: int | None, wanted: dict[str, An
     from preflight import open_files
 
     assert open_files({**FACTS, "open_files": {"soft": 1024, "hard": hard}}, {**WANTED, **wanted}) == files
+
+
+USABLE = {
+    "path": "/usr/bin/python3.13", "version": [3, 13, 0], "implementation": "cpython", "libc": "glibc", "venv": True,
+    "user_may_run": True, "exposed": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changed", "wanted", "taken"),
+    [
+        ({}, "auto", True),
+        ({"user_may_run": None}, "auto", True),
+        ({}, "/usr/bin/python3.13", True),
+        ({}, "/usr/bin/python3.12", False),
+        ({"version": [3, 9, 9]}, "auto", False),
+        ({"version": []}, "auto", False),
+        ({"implementation": "pypy"}, "auto", False),
+        ({"libc": "musl"}, "auto", False),
+        ({"venv": False}, "auto", False),
+        ({"user_may_run": False}, "auto", False),
+        ({"exposed": "/usr/bin"}, "auto", False),
+    ],
+)
+def test_a_python_is_chosen_that_will_do(changed: dict[str, Any], wanted: str, taken: bool) -> None:
+    one = {**USABLE, **changed}
+    facts = {"pythons": [{**USABLE, "version": [3, 9, 0]}, one, {**USABLE, "exposed": "/"}]}
+    assert choice.python(facts, wanted) == (one if taken else {})
+
+
+def test_workers_follow_the_cores_or_are_as_many_as_is_said() -> None:
+    facts = {"cores": {"available": 3}}
+    assert [choice.workers(facts, wanted) for wanted in ("cores", 5, "4")] == [3, 5, 4]
+
+
+def test_what_systemd_says_of_the_units() -> None:
+    both = (
+        "Id=mooring.service\nActiveState=active\nUnitFileState=enabled\n\n"
+        "Listen=0.0.0.0:9001 (Stream)\nId=mooring-api.socket\nActiveState=active\nUnitFileState=enabled"
+    )
+    assert units.read({"rc": 0, "stdout": both}) == units.Units("0.0.0.0:9001 (Stream)", serve=True)
+    for broken in (both.replace("=active", "=inactive", 1), both.replace("=enabled", "=disabled", 1)):
+        assert units.read({"rc": 0, "stdout": broken}) == units.Units("0.0.0.0:9001 (Stream)", serve=False)
+    assert units.read({"rc": 1, "stdout": "", "stderr": "no bus\n"}) == units.Units(
+        serve=False, error="no bus"
+    )
+    assert told(wanted={"init": "systemd", "systemd_error": "no bus"}) == [
+        "init is systemd, but api1 was not booted with it (no bus). Set init: background."
+    ]

@@ -22,7 +22,7 @@ import pytest
 from mooring import removal, rpc, status_socket, texts, untrusted
 from mooring.host.control import main
 from mooring.host.daemon import Daemon, DaemonError
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.lastwords import last_words, marks_of
 from mooring.host.server import Process, Server
 from mooring.untrusted import UntrustedError
@@ -294,7 +294,7 @@ def test_what_is_no_answer_of_supervisords_is_refused(tmp_path: Path, sent: byte
         sending(sent)(client)
         client.shutdown(socket.SHUT_WR)
 
-    with answering(tmp_path / "supervisor.sock", serve) as path, pytest.raises(ControlError) as refused:
+    with answering(tmp_path / "supervisor.sock", serve) as path, pytest.raises(HostError) as refused:
         Server(f"unix://{path}").call("supervisor.getState")
     assert told in str(refused.value)
     assert "\x1b" not in str(refused.value)
@@ -316,7 +316,7 @@ def test_a_supervisord_that_sends_for_ever_or_drips_is_not_read_for_ever(
     monkeypatch.setattr("mooring.host.server.CALL_TIMEOUT", 0.3)
     with (
         answering(tmp_path / "t", dripping(b"HTTP/1.1 200 OK\r\nX: ")) as path,
-        pytest.raises(ControlError, match=r"has not answered for 0\.3 s"),
+        pytest.raises(HostError, match=r"has not answered for 0\.3 s"),
     ):
         Server(f"unix://{path}").call("supervisor.getState")
 
@@ -349,7 +349,7 @@ ROW = {
 def test_rows_of_another_shape_are_no_answer(tmp_path: Path, value: Any) -> None:
     with (
         answering(tmp_path / "s", sending(answer_of(value))) as path,
-        pytest.raises(ControlError, match="what is no answer to it"),
+        pytest.raises(HostError, match="what is no answer to it"),
     ):
         Server(f"unix://{path}").processes()
 

@@ -6,6 +6,7 @@ the umask is. An old one with others is refused, since nobody knows what has bee
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -31,6 +32,15 @@ def private_umask() -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Let one process at a time build: hosts with the same Python want the same. The kernel ends the turn of one that dies."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / ".building").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def check(folder: Path) -> None:

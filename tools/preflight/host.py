@@ -48,8 +48,10 @@ class Site:
     """The inventory's worker_settings."""
     no_new_privileges: bool
     core_dumps: bool
-    socket_unit: str
+    socket_unit: str = ""
     """What systemd says that our socket unit listens to."""
+    systemd_error: str = ""
+    """Why systemd cannot be asked, "" when it can."""
 
     @property
     def max_connections(self) -> int:
@@ -110,6 +112,18 @@ def _anothers_folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
         yield (
             f"mooring_root is {site.root}, and {facts['root']['anothers']} on {site.host} can be changed by other users than"
             " root, who can so replace what root runs there. Name a folder of root's own, for example /var/lib/mooring."
+        )
+
+
+def _systemd(facts: dict[str, Any], site: Site) -> Iterator[str]:
+    if not site.systemd:
+        return
+    if site.systemd_error:
+        yield f"init is systemd, but {site.host} was not booted with it ({site.systemd_error}). Set init: background."
+    elif facts["euid"] != 0:
+        yield (
+            f"init is systemd: units can be installed on {site.host} by root alone. Set `ansible_become: true` in the inventory"
+            " (or run with --become) if the user that logs in may use sudo, or set init: background."
         )
 
 
@@ -377,6 +391,7 @@ def _not_free(facts: dict[str, Any], site: Site) -> str:
 
 CHECKS: dict[str, tuple[Finder, ...]] = {
     "deploy": (
+        _systemd,
         _user,
         _same_user,
         _run_folder,
@@ -392,8 +407,8 @@ CHECKS: dict[str, tuple[Finder, ...]] = {
         _limits,
     ),
     "build": (_room,),
-    "operate": (_user, _same_user, _own_folder, _exposed, _places),
+    "operate": (_systemd, _user, _same_user, _own_folder, _exposed, _places),
     "look": (_places,),
-    "remove": (_own_folder, _places),
+    "remove": (_systemd, _own_folder, _places),
 }
 """The commands: deploy, and build within it; operate (restart, rollback, prove); look (status, verify); remove."""

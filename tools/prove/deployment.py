@@ -5,11 +5,8 @@ Playbooks run in a session of their own: a signal to the proof, or its end, leav
 
 from __future__ import annotations
 
-import datetime
-import getpass
 import json
 import os
-import platform
 import re
 import subprocess
 import tempfile
@@ -76,19 +73,13 @@ class Deployment:
 
         OperationError, when somebody else has the lock, too.
         """
-        lock = {"path": f"{self._settings.home}/lock", "owner": _owner()}
-        try:
-            if not self._module(f"{COLLECTION}.deploy_lock", lock).get("taken"):
-                raise OperationError(
-                    "another deploy of the instance is under way: what the proof has built stays until the next"
-                )
-            kept = ["--previous", before.previous, "--known", *before.releases]
-            self._on_host([*self._program("releases"), "restore", "--home", self._settings.home, *kept])
-        finally:
-            self._module(f"{COLLECTION}.deploy_lock", {**lock, "state": "absent"})  # nobody else's
-
-    def _program(self, name: str) -> list[str]:
-        return [f"{self._settings.supervisor}/venv/bin/python", "-I", "-m", f"mooring.host.{name}"]
+        arguments = {
+            "root": str(Path(self._settings.supervisor).parent),
+            "instance": self._settings.instance,
+            "previous": before.previous,
+            "known_releases": list(before.releases),
+        }
+        self._module(f"{COLLECTION}.host", {"call": "releases.restore", "arguments": arguments})
 
     # --- how it is run -----------------------------------------------------------------------------------------
 
@@ -164,9 +155,3 @@ class Deployment:
         if not found or found["word"] not in ("CHANGED", "SUCCESS"):
             raise OperationError(f"{name} on {self._settings.hostname} failed: {done.output.strip()}")
         return {"stdout": found["text"]} if found["json"] is None else dict(json.loads(found["json"]))
-
-
-def _owner() -> str:
-    """Return who takes the lock, in the words of a deploy's."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    return f"{getpass.getuser()}@{platform.node()}, process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S} UTC"

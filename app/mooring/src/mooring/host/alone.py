@@ -13,18 +13,18 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mooring.host.daemon import DaemonError, take_turn
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 
 
 @contextmanager
 def alone(run_dir: Path, progress: Callable[[str], None]) -> Iterator[None]:
-    """Hold the instance's folder of status sockets by flock(2), which ends with the process. ControlError."""
+    """Hold the instance's folder of status sockets by flock(2), which ends with the process. HostError."""
     try:
         folder = take_turn(run_dir, progress)
     except DaemonError as error:
-        raise ControlError(str(error)) from error
+        raise HostError(str(error)) from error
     except OSError as error:
-        raise ControlError(f"--run-dir {run_dir}: {error.strerror}") from error
+        raise HostError(f"--run-dir {run_dir}: {error.strerror}") from error
     try:
         yield
     finally:

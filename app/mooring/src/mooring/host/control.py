@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from mooring import family, process, settings, texts
-from mooring.casts import COLOURS
 from mooring.host import checkfile, gate, reconcile, restart, status, survey, switch, update, verify
 from mooring.host.alone import alone
-from mooring.host.errors import ControlError
-from mooring.host.instance import Instance
+from mooring.host.errors import HostError
+from mooring.host.instance import COLOURS, Instance
 from mooring.host.lastwords import Marks
+from mooring.host.place import put
 from mooring.host.server import Server
 
 
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     try:
         result, text = given.run(given)
-    except ControlError as error:
+    except HostError as error:
         _progress(str(error))
         return 1
     texts.write_lines(sys.stdout, json.dumps(result) if given.json else text)
@@ -37,13 +37,13 @@ def _progress(line: str) -> None:
 
 def _server(given: argparse.Namespace) -> Server:
     if given.server is None:
-        raise ControlError("--server is missing: unix:// and the path of supervisord's socket")
+        raise HostError("--server is missing: unix:// and the path of supervisord's socket")
     return Server(given.server)
 
 
 def _run_dir(given: argparse.Namespace) -> Path:
     if given.run_dir is None:
-        raise ControlError("--run-dir is missing: the instance's folder of status sockets")
+        raise HostError("--run-dir is missing: the instance's folder of status sockets")
     return Path(given.run_dir)
 
 
@@ -53,7 +53,7 @@ def _alone(given: argparse.Namespace) -> AbstractContextManager[None]:
 
 
 def _instance(given: argparse.Namespace) -> Instance:
-    return Instance(given.instance, given.home, given.conf_dir, _server(given))
+    return Instance(given.instance, given.home, given.conf_dir, _server(given).control)
 
 
 def _update(given: argparse.Namespace) -> tuple[Any, str]:
@@ -78,7 +78,9 @@ def _plan(given: argparse.Namespace) -> tuple[Any, str]:
 
 def _put(given: argparse.Namespace) -> tuple[Any, str]:
     with _alone(given):
-        done = switch.install(_instance(given), given.release, given.part)
+        mine = _instance(given)
+        source = mine.release(given.release) / f"{given.part}.conf"
+        done = {"changed": put(source, mine.program_file(mine.group(given.part)))}
     return done, "done" if done["changed"] else "nothing to do"
 
 
@@ -115,7 +117,9 @@ def _status(given: argparse.Namespace) -> tuple[Any, str]:
     if given.home and given.conf_dir:
         found = status.whole_status(_instance(given))
     else:
-        found = status.status(_server(given), _run_dir(given), given.instance)
+        found = status.status(
+            Instance(given.instance, _run_dir(given).parent, _run_dir(given), _server(given).control)
+        )
     return found, status.as_text(found)
 
 
@@ -123,7 +127,7 @@ def _leftovers(given: argparse.Namespace) -> tuple[Any, str]:
     try:
         owner = _run_dir(given).stat().st_uid  # the service user's
     except OSError as error:
-        raise ControlError(f"--run-dir {given.run_dir}: {error.strerror}") from error
+        raise HostError(f"--run-dir {given.run_dir}: {error.strerror}") from error
     mark = {settings.variable("instance"): given.instance}
     found = family.orphans(process.title_of(given.instance, ""), mark, owner=owner)
     said = [{"pid": one.pid, "command": one.command} for one in found]

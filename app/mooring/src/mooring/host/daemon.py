@@ -28,6 +28,8 @@ from pathlib import Path
 from typing import Any
 
 from mooring import rpc, texts, untrusted
+from mooring.host import errors
+from mooring.host.instance import Instance, Root
 
 CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
 POLL = 0.1  # seconds between two looks
@@ -36,7 +38,7 @@ PATIENCE = 900.0
 BAD_NAME, CANT_REREAD = 10, 92  # supervisor.xmlrpc.Faults
 
 
-class DaemonError(Exception):
+class DaemonError(errors.HostError):
     """It could not be done; the text says why, and the way out."""
 
 
@@ -168,6 +170,34 @@ class Daemon:
                 )
             time.sleep(POLL)
         return pid
+
+
+def find(root: Path, timeout: float) -> dict[str, Any]:
+    """Look whether supervisord of this `mooring_root` runs; `pid` is 0 when it does not. DaemonError; see `Daemon.find`."""
+    return {"changed": False, "pid": Daemon(Root(root).configuration).find(timeout)}
+
+
+def shutdown(root: Path, timeout: float) -> dict[str, Any]:
+    """End supervisord of this `mooring_root`, which drains all that it runs; `pid` is 0 when it did not run. DaemonError."""
+    with _in_words(Root(root).configuration):
+        pid = Daemon(Root(root).configuration).shutdown(timeout)
+    return {"changed": pid > 0, "pid": pid}
+
+
+@contextlib.contextmanager
+def _in_words(conf: Path) -> Any:
+    try:
+        yield
+    except (OSError, xmlrpc.client.Error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DaemonError(f"supervisord of {conf} does not do it: {why}") from error
+
+
+def clear(instance: Instance, timeout: float) -> list[str]:
+    """Drain and remove the processes and program files of an instance, whose lock the caller holds; the groups. DaemonError."""
+    conf = instance.conf_dir.parent / "supervisord.conf"
+    with _in_words(conf):
+        return Daemon(conf, instance.control).clear(instance.name, timeout)
 
 
 def take_turn(run_dir: Path, progress: Callable[[str], None]) -> int:

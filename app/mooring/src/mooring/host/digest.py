@@ -14,42 +14,32 @@ import hashlib
 import hmac
 import json
 import os
-import secrets
 import stat
-import sys
 from pathlib import Path
+from typing import Any
 
-from mooring import texts
+from mooring.host import errors
 
 KEY_BYTES = 32
 UNKNOWN = "not known before the first deploy"
 """In place of a digest in check mode, which makes no key."""
 
 
-class KeyFileError(Exception):
+class KeyFileError(errors.HostError):
     """There is no key that could be trusted; the text says why, and the way out."""
 
 
-def main(order: str) -> int:
-    """Print a JSON object with the `digest` of the order's `secrets`; its `key` names the file, which is made unless `check`.
-
-    The exit status is 1, with one sentence on stderr, when the key can be neither read nor made.
-    """
-    given = json.loads(order)
-    path = Path(given["key"])
-    try:
-        key = read(path)
-        if key is None and not given["check"]:
-            make(path)
-            key = read(path)
-    except (KeyFileError, OSError) as error:
-        said = f"{path}: {error.strerror}" if isinstance(error, OSError) else str(error)
-        texts.write_line(sys.stderr, said)
-        return 1
-    text = json.dumps(given["secrets"], sort_keys=True).encode("ascii")
-    digest = UNKNOWN if key is None else hmac.new(key, text, hashlib.sha256).hexdigest()
-    json.dump({"digest": digest}, sys.stdout)
-    return 0
+def digest(key: Path, secrets: dict[str, Any], *, check: bool = False) -> dict[str, Any]:
+    """Return the keyed `digest` of the secrets; `key` names the file of the key, which is made unless `check`. KeyFileError."""
+    found = read(key)
+    if found is None and not check:
+        make(key)
+        found = read(key)
+    text = json.dumps(secrets, sort_keys=True).encode("ascii")
+    return {
+        "changed": False,
+        "digest": UNKNOWN if found is None else hmac.new(found, text, hashlib.sha256).hexdigest(),
+    }
 
 
 def read(path: Path) -> bytes | None:
@@ -91,7 +81,7 @@ def make(path: Path) -> None:
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor
-            file.write(secrets.token_bytes(KEY_BYTES))
+            file.write(os.urandom(KEY_BYTES))
             file.flush()
             os.fsync(descriptor)
         with contextlib.suppress(FileExistsError):

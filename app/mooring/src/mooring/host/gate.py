@@ -11,10 +11,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mooring import status_socket
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.lastwords import Marks, last_words, stack_of
 from mooring.host.server import Process, Server, polling
 
@@ -23,6 +23,15 @@ STACKS = 3  # hanging processes whose stacks are shown: they mostly hang alike
 LIVES = 3  # a process that is seen with that many pids comes up again and again, and is refused
 
 Progress = Callable[[str], None]
+
+
+class Timeouts(NamedTuple):
+    """Seconds for new processes to prove themselves, and for a group's processes to drain."""
+
+    gate: float = 60.0
+    drain: float = 600.0
+
+
 Answer = dict[str, Any]
 
 
@@ -65,7 +74,7 @@ class Watch:
         self._has_served: set[int] = set()  # pids of those that have said they are ready, or draining
 
     def look(self, processes: list[Process], left: float) -> list[tuple[Process, str]]:
-        """Return those that are not ready, each with what it lacks. ControlError when one has failed.
+        """Return those that are not ready, each with what it lacks. HostError when one has failed.
 
         `left` is how many seconds the caller still has.
         """
@@ -92,16 +101,16 @@ class Watch:
         self._before[name] = process
         # One that is known to have proved itself may renew itself between two looks
         if not self._proved and before.pid not in (0, process.pid, *self._has_served):
-            raise ControlError(f"{name} (pid {before.pid}) ended before it was ready\n{self._words(process)}")
+            raise HostError(f"{name} (pid {before.pid}) ended before it was ready\n{self._words(process)}")
         # Status 0 from one that has served is a worker that renews itself; supervisord starts it again
         if process.state == "EXITED" and process.exit_status == 0:
             return
         if process.stopped or process.state in ("BACKOFF", "STOPPING"):
             ended = process.state == "EXITED" or (process.state == "BACKOFF" and process.exit_status)
             exited = f" with status {process.exit_status}" if ended else ""
-            raise ControlError(f"{name} is {process.state}{exited}\n{self._words(process)}")
+            raise HostError(f"{name} is {process.state}{exited}\n{self._words(process)}")
         if len(pids - self._has_served if self._proved else pids) >= LIVES:
-            raise ControlError(f"{name} ends again and again\n{self._words(process)}")
+            raise HostError(f"{name} ends again and again\n{self._words(process)}")
 
     def _lack(self, process: Process, answer: Answer) -> str | None:
         if "error" in answer:
@@ -111,7 +120,7 @@ class Watch:
         if not answer.get("ready"):
             return f"it says it is {answer.get('state')}"
         if self._release is not None and answer.get("release") != self._release:
-            raise ControlError(
+            raise HostError(
                 f"{process.full_name} (pid {process.pid}) runs release {answer.get('release')}, not"
                 f" {self._release}: was its program file put in place, and its group updated?"
             )
@@ -137,7 +146,7 @@ def gate(
 ) -> list[Process]:
     """Wait until exactly the expected workers are ready with the expected release, and return them.
 
-    ControlError as soon as one has failed, or after `timeout` seconds: then each that hangs shows its stack.
+    HostError as soon as one has failed, or after `timeout` seconds: then each that hangs shows its stack.
     """
     group, workers, marks = expected.group, expected.workers, expected.marks
     words = partial(last_words, server=server, marks=marks)
@@ -147,11 +156,9 @@ def gate(
     for left in polling(timeout):
         processes = server.processes(group)
         if not processes:
-            raise ControlError(
-                f"supervisord knows no group {group}: put its program file in place, run update"
-            )
+            raise HostError(f"supervisord knows no group {group}: put its program file in place, run update")
         if len(processes) != workers:
-            raise ControlError(f"{group} has {len(processes)} workers, not {workers}: run update {group}")
+            raise HostError(f"{group} has {len(processes)} workers, not {workers}: run update {group}")
         lacking = watch.look(processes, left)
         if not lacking:
             return processes
@@ -168,7 +175,7 @@ def wait_process(  # noqa: PLR0913, PLR0917 - what, for how long, and whom to te
     progress: Progress,
     marks: Marks | None = None,
 ) -> Process:
-    """Wait until the process is RUNNING and (with a run dir) ready; return it. ControlError as of `gate`."""
+    """Wait until the process is RUNNING and (with a run dir) ready; return it. HostError as of `gate`."""
     watch = Watch(run_dir, progress, words=partial(last_words, server=server, marks=marks))
     lacking: list[tuple[Process, str]] = []
     for left in polling(timeout):
@@ -181,7 +188,7 @@ def wait_process(  # noqa: PLR0913, PLR0917 - what, for how long, and whom to te
 
 def _too_late(
     server: Server, lacking: list[tuple[Process, str]], who: str, timeout: float, marks: Marks | None
-) -> ControlError:
+) -> HostError:
     said = [f"{process.full_name} (pid {process.pid}): {lack}" for process, lack in lacking]
     stacks = [stack_of(server, process, marks) for process, _ in lacking[:STACKS] if process.pid]
-    return ControlError("\n".join([f"{who} become ready within {timeout:g} s", *said, *stacks]))
+    return HostError("\n".join([f"{who} become ready within {timeout:g} s", *said, *stacks]))

@@ -30,6 +30,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring import removal, texts, untrusted
+from mooring.host import errors
 
 MANIFEST = "manifest.json"
 RELEASE = "release.json"
@@ -187,6 +188,30 @@ def shown(damaged: dict[str, list[str]]) -> dict[str, list[str]]:
         + ([f"and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else [])
         for name, problems in damaged.items()
     }
+
+
+def choose_tree(kind: str, folder: Path, name: str) -> dict[str, Any]:
+    """Find the intact tree of that name; see `choose`. `kind`: release or virtualenv."""
+    return {"changed": False, **choose(kind, folder, name)}
+
+
+def check_release(home: Path, release: str) -> dict[str, Any]:
+    """Tell whether a release is what was built: `intact`, and the first `problems`."""
+    found = problems_of_release(home, release)
+    return {"changed": False, "intact": not found, "problems": shown({"": found})[""]}
+
+
+def seal_tree(tree: Path) -> dict[str, Any]:
+    """Seal a tree; see `seal`. HostError for a virtualenv whose interpreter a package has replaced."""
+    if (tree / "pyvenv.cfg").exists() and not has_foreign_interpreter(tree):
+        raise errors.HostError(f"{tree}/bin/python {OWN_INTERPRETER}. Do without that package.")
+    return {"changed": True, "files": seal(tree)}
+
+
+def remove_trees(trees: list[str]) -> dict[str, Any]:
+    """Remove trees and files; `removed`: those that were there."""
+    removed = [tree for tree in trees if removal.remove_tree(Path(tree))]
+    return {"changed": removed != [], "removed": removed}
 
 
 def _walk(tree: Path) -> Iterator[os.DirEntry[str]]:

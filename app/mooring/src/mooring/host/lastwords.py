@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring import texts, untrusted
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.server import Process, Server, polling
 from mooring.status_socket import END_OF_STACKS
 
@@ -47,7 +47,7 @@ class Marks:
 
 
 def marks_of(server: Server, groups: list[str]) -> Marks:
-    """Note where the logs of these groups end now, those of the configuration as last read. ControlError."""
+    """Note where the logs of these groups end now, those of the configuration as last read. HostError."""
     logs: dict[str, list[int]] = {}
     for info in server.rows("supervisor.getAllConfigInfo", {"group": str}):
         for log in (info.get("stderr_logfile"), info.get("stdout_logfile")):
@@ -105,7 +105,7 @@ def _server_log(server: Server) -> list[str]:
     try:
         # From before the end; a log that is shorter is given whole
         return server.lines("supervisor.readLog", -TAIL, 0)
-    except ControlError:  # it logs elsewhere, or into a file that is gone
+    except HostError:  # it logs elsewhere, or into a file that is gone
         return []
 
 
@@ -121,7 +121,7 @@ def stack_of(server: Server, process: Process, marks: Marks | None = None) -> st
     before = _inode_and_size(process.log, process.log_owner)[1]
     try:
         server.call("supervisor.signalProcess", process.full_name, "USR1")
-    except ControlError as error:
+    except HostError as error:
         return f"{last_words(process, server, marks)}\n  (it could not be asked for its stack: {error})"
     for _ in polling(STACK_TIMEOUT):
         if END_OF_STACKS in _own_words(process, marks, STACK_LINES):

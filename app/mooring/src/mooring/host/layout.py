@@ -10,22 +10,21 @@ from __future__ import annotations
 
 import contextlib
 import grp
-import json
 import os
 import pwd
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mooring import texts, untrusted
+from mooring import untrusted
+from mooring.host import errors
 
 SHOWN = 256 << 10
 """Bytes of the longest file whose text and difference are told."""
 
 
-class PlacingError(Exception):
+class PlacingError(errors.HostError):
     """An entry cannot be placed; the text names its path and says why."""
 
 
@@ -48,32 +47,28 @@ class Answer:
         self.diff.append({"before": before, "after": after, **more})
 
 
-def main(order: str) -> int:
-    """Place what the order, a JSON object, lists in `entries`.
+def place(entries: list[dict[str, Any]], secret: bool = False, *, check: bool = False) -> dict[str, Any]:
+    """Place what is listed, in that order; with `check` it only looks. PlacingError: those before it have been placed.
 
-    With `check` it only looks. With `secret` it tells no text.
-
-    Writes a JSON object to stdout: `changed`, `before`, `diff` (see `Answer`; the last two are empty for a secret). The exit
-    status is 1, with one sentence on stderr, when an entry cannot be placed; those before it have been.
+    Returns `changed`, `paths` that have changed, `before` and `diff` (see `Answer`; the last two are empty for a secret).
     """
-    given = json.loads(order)
-    answer = Answer(check=bool(given["check"]))
+    answer = Answer(check=check)
     os.umask(0o077)  # nothing is open to others before it has the mode that was ordered
-    for entry in given["entries"]:
+    for entry in entries:
         path = Path(entry["path"])
-        place = _folder if "folder" in entry else _link if "link" in entry else _file
+        put = _folder if "folder" in entry else _link if "link" in entry else _file
         try:
-            place(path, entry, answer)
-        except PlacingError as error:
-            texts.write_line(sys.stderr, error)
-            return 1
+            put(path, entry, answer)
         except OSError as error:
-            texts.write_line(sys.stderr, f"{path} cannot be placed: {error.strerror}")
-            return 1
-    if given["secret"]:
+            raise PlacingError(f"{path} cannot be placed: {error.strerror}") from error
+    if secret:
         answer.before, answer.diff = {}, []
-    json.dump({"changed": answer.changed, "before": answer.before, "diff": answer.diff}, sys.stdout)
-    return 0
+    return {
+        "changed": answer.changed != [],
+        "paths": answer.changed,
+        "before": answer.before,
+        "diff": answer.diff,
+    }
 
 
 def _folder(path: Path, entry: dict[str, Any], answer: Answer) -> None:

@@ -8,17 +8,13 @@ tells what went into a release. Both are checked when they are read. Standard li
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mooring.casts import COLOURS
 from mooring.host import files, integrity
 from mooring.host.files import WrongFileError
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-"""A release's id: the name of its folder."""
+from mooring.host.instance import COLOURS, NAME
 
 
 @dataclass(frozen=True)

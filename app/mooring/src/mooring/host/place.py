@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from mooring.host import daemon, files, live
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.files import WrongFileError
 from mooring.host.instance import Instance
 from mooring.host.live import Live
@@ -34,11 +34,11 @@ def digest(path: Path) -> str:
 
 
 def put(source: Path, target: Path) -> bool:
-    """Give the target the source's content; whether it had another. ControlError."""
+    """Give the target the source's content; whether it had another. HostError."""
     try:
         content = files.read(source)
     except WrongFileError as error:
-        raise ControlError(f"{error}: the release is damaged, deploy again") from error
+        raise HostError(f"{error}: the release is damaged, deploy again") from error
     try:
         if not target.is_symlink() and files.read(target) == content:
             return False
@@ -50,13 +50,13 @@ def put(source: Path, target: Path) -> bool:
 
 
 def drop(path: Path) -> bool:
-    """Remove a program file, whatever stands there under its name; whether it was there. ControlError."""
+    """Remove a program file, whatever stands there under its name; whether it was there. HostError."""
     with _writing(path):
         return daemon.drop(path)
 
 
 def name_live(instance: Instance, named: Live) -> None:
-    """Write the state file. ControlError; then the old one is as it was."""
+    """Write the state file. HostError; then the old one is as it was."""
     with _writing(live.path_of(instance.home)):
         live.write(instance.home, named)
 
@@ -66,7 +66,7 @@ def _writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ControlError(
+        raise HostError(
             f"{path} cannot be written: {error.strerror}. Make room, or give its folder back to who deploys,"
             " and run the same command again"
         ) from error

@@ -1,18 +1,14 @@
 """Facts of a host before anything is installed on it: interpreters, cores, limits, users, addresses, folders and their rights.
 
-The playbooks send this one file to a target that has nothing but some Python, and run it there: it keeps to Python 3.8's
-standard library and syntax, and imports nothing of ours. The runtime imports it as well, for who holds an address
-(`holder_of`) and for the environment of a user's processes (`environment_of`).
+The playbooks send this to a target that has nothing but some Python, and run it there: it keeps to Python 3.8's standard
+library and syntax. The runtime imports it as well, for who holds an address (`holder_of`) and for the environment of a
+user's processes (`environment_of`).
 
-    python3 -I - --json-args '{"user": "api", "root": "/opt/mooring", "listen": ["tcp://0.0.0.0:9001"]}'
-
-It prints one JSON object (`gather` says what is in it) and changes nothing on the host. Exit status 0: the
-facts are there, whatever they say; 2: the arguments are wrong (one sentence on stderr).
+It changes nothing on the host; `gather` says what it tells.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import errno
 import glob
@@ -35,6 +31,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, Union
+
+from mooring.host import errors
+from mooring.host.instance import Root
 
 # Evaluated when this is imported, and Python 3.8 knows no other way to write it.
 IPAddress = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]  # noqa: UP007
@@ -800,22 +799,15 @@ def question_of(text: str) -> Question:
     return Question(**wanted)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Print the facts as JSON; 0, or 2 when the arguments are wrong."""
-    parser = argparse.ArgumentParser(description="Print facts of this host as one JSON object.")
-    parser.add_argument(
-        "--json-args",
-        default="{}",
-        help="a JSON object with any of: " + ", ".join(Question._fields),
-    )
-    given = parser.parse_args(arguments)
+def probe(root: Path, question: dict[str, Any]) -> dict[str, Any]:
+    """Return the facts that the question asks for, and what stands in `root` (see `Question`). CallError.
+
+    `deployed` has the names of its instances; `installed` tells whether Mooring's own Python there can be run.
+    """
     try:
-        facts = gather(question_of(given.json_args))
+        facts = gather(question_of(json.dumps(question)))
     except ValueError as problem:
-        parser.error(f"--json-args: {problem}")  # exits with 2
-    print(json.dumps(facts))
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        raise errors.CallError(f"the probe's question: {problem}") from problem
+    there = Root(root)
+    deployed, installed = there.instances(), os.access(there.python, os.X_OK)
+    return {**facts, "changed": False, "deployed": deployed, "installed": installed}

@@ -12,14 +12,14 @@ from typing import Any
 from supervisor.xmlrpc import Faults
 
 from mooring.host import live
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.files import WrongFileError
 from mooring.host.gate import Expected, Progress, gate, wait_process
 from mooring.host.instance import Instance
 from mooring.host.lastwords import Marks
 from mooring.host.live import NOTHING
 from mooring.host.place import drop, own_files, put
-from mooring.host.server import FaultError, Server, own_groups, polling
+from mooring.host.server import FaultError, Server, polling
 from mooring.host.state import find, repair
 from mooring.host.update import changed_groups, remove, update
 
@@ -30,7 +30,7 @@ def reconcile(
     """Reconcile the instance; `timeouts` are those of the gate and of a drain, in seconds.
 
     `wanted` is the release that must be live, "" for any. Returns whether anything was changed, what is live, and what went
-    into the live release. ControlError.
+    into the live release. HostError.
     """
     gate_timeout, drain_timeout = timeouts
     state = find(instance, gate_timeout)
@@ -38,24 +38,22 @@ def reconcile(
     for line in repaired:
         progress(line)
     if state.live == NOTHING:
-        raise ControlError(f"Nothing is live in {instance.home}: deploy first")
+        raise HostError(f"Nothing is live in {instance.home}: deploy first")
     if wanted not in ("", state.live.release):
-        raise ControlError(
+        raise HostError(
             f"Release {wanted} is not live any more, release {state.live.release} is: deploy again"
         )
     try:
         manifest = live.manifest(instance.home, state.live.release)
     except WrongFileError as error:
-        raise ControlError(
-            f"{error}, and that release is live: deploy again, which builds it again"
-        ) from error
-    server, serving = instance.server, instance.group(state.live.colour)
+        raise HostError(f"{error}, and that release is live: deploy again, which builds it again") from error
+    server, serving = Server.of(instance), instance.group(state.live.colour)
     own = own_files(instance, state.live.release, state.live.colour)
     doomed = [group for group in _groups(instance) if group not in own]
     written = [put(source, instance.program_file(group)) for group, source in own.items()]
     dropped = [drop(instance.program_file(group)) for group in doomed]
     if serving in changed_groups(server):
-        raise ControlError(
+        raise HostError(
             f"{serving} runs with another program file than release {state.live.release} has. It serves on as it is:"
             " deploy again, which starts the release beside it and lets it pass the gate"
         )
@@ -77,8 +75,8 @@ def reconcile(
 
 def _groups(instance: Instance) -> list[str]:
     """List the instance's groups, by program files and by what runs: an interrupted run may have left either alone."""
-    own = own_groups(instance.name)
-    running = {process.group for process in instance.server.processes()}
+    own = instance.groups
+    running = {process.group for process in Server.of(instance).processes()}
     return sorted(
         name
         for name in running | {path.stem for path in instance.conf_dir.glob("*.conf")}

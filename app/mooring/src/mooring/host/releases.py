@@ -1,11 +1,6 @@
-"""The releases of an instance: list them, prune what no rollback needs, take back what a proof has built.
-
-    python -m mooring.host.releases list --home /var/lib/mooring/instances/multicloud
-    python -m mooring.host.releases prune --home … --keep 5
-    python -m mooring.host.releases restore --home … --previous 0123456789ab --known 0123456789ab 456789abcdef
+"""The releases of an instance: list them, choose one, prune what no rollback needs, take back what a proof has built.
 
 A release that is live, or was live before (`live.json` names both), is never pruned.
-Prints JSON; exit status 1 with a sentence on stderr when the folder is no instance's, or something cannot be removed.
 """
 
 from __future__ import annotations
@@ -19,16 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from mooring import removal, texts
-from mooring.host import integrity, live
+from mooring.host import errors, integrity, live
 from mooring.host.files import WrongFileError
 from mooring.host.live import NOTHING, Live
 
 
-class NoInstanceError(Exception):
+class NoInstanceError(errors.NothingThereError):
     """The folder is no instance's home; the message says what is missing."""
 
 
-class LeftError(Exception):
+class LeftError(errors.HostError):
     """Something cannot be removed; the message names it and says why."""
 
 
@@ -82,11 +77,41 @@ def prune(home: Path, keep: int) -> list[str]:
     Returns the paths that were removed, relative to `home`. A half-built release is removed as well.
     NoInstanceError; LeftError.
     """
+    return _remove_all_but(home, _kept(home, keep))
+
+
+def to_prune(home: Path, keep: int) -> list[str]:
+    """List what `prune` would remove. NoInstanceError."""
+    return sorted(str(path.relative_to(home)) for path in _doomed(home, _kept(home, keep)))
+
+
+def _kept(home: Path, keep: int) -> set[str]:
     known_live(home)
     known = releases(home)
     protected = [each["release"] for each in known if each["role"]]
     others = [each["release"] for each in known if not each["role"]]
-    return _remove_all_but(home, {*protected, *others[: max(0, keep - len(protected))]})
+    return {*protected, *others[: max(0, keep - len(protected))]}
+
+
+def choose(home: Path, wanted: str) -> str:
+    """Return the id of the wanted release, `previous` for that before the live one. NothingThereError lists what is there."""
+    known = releases(home)
+    key = "role" if wanted == "previous" else "release"
+    found = [each["release"] for each in known if each[key] == wanted]
+    if len(found) == 1:
+        return str(found[0])
+    here = "; ".join(
+        f"{each['release']} ({each['framework']}, {each['workers']} workers{', ' + each['role'] if each['role'] else ''})"
+        for each in known
+    )
+    lacks = (
+        "no release before the live one to roll back to"
+        if wanted == "previous"
+        else f"no release {wanted} on this host"
+    )
+    raise errors.NothingThereError(
+        f"There is {lacks}. Here are: {here}. Name one: -e release=ID (by hand: mooringctl rollback ID)"
+    )
 
 
 def restore(home: Path, previous: str, known: set[str]) -> list[str]:
@@ -99,10 +124,14 @@ def restore(home: Path, previous: str, known: set[str]) -> list[str]:
     return _remove_all_but(home, {*known, state.release, previous})
 
 
-def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
+def _doomed(home: Path, kept: set[str]) -> list[Path]:
     doomed = [path for path in (home / "releases").iterdir() if path.name not in kept]
     used = {os.path.realpath(home / "releases" / release / "venv") for release in kept}
-    doomed += [path for path in (home / "venvs").iterdir() if os.path.realpath(path) not in used]
+    return doomed + [path for path in (home / "venvs").iterdir() if os.path.realpath(path) not in used]
+
+
+def _remove_all_but(home: Path, kept: set[str]) -> list[str]:
+    doomed = _doomed(home, kept)
     for path in doomed:
         _remove(path)
     return sorted(str(path.relative_to(home)) for path in doomed)

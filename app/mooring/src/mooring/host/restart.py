@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from supervisor.xmlrpc import Faults
 
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.gate import Progress, wait_process
 from mooring.host.instance import Instance
 from mooring.host.lastwords import marks_of
@@ -18,14 +18,14 @@ def restart(instance: Instance, timeouts: tuple[float, float], progress: Progres
     """Restart the workers one after the other; `timeouts` are those of the gate and of a drain, for each, in seconds.
 
     What an interrupted run has left is reconciled before, so that one generation is there, and all of it is ready.
-    Returns what was done: name, old and new pid. ControlError when one does not come back: the workers
+    Returns what was done: name, old and new pid. HostError when one does not come back: the workers
     after it still run as they did.
     """
     gate_timeout, drain_timeout = timeouts
-    server, run_dir = instance.server, instance.run_dir
+    server, run_dir = Server.of(instance), instance.run_dir
     named = find(instance, gate_timeout).live
     if named != NOTHING and (wrong := damage(instance, named)):
-        raise ControlError(f"Nothing was restarted: {wrong[0]}. Deploy again, which builds the release again")
+        raise HostError(f"Nothing was restarted: {wrong[0]}. Deploy again, which builds the release again")
     reconciled = reconcile(instance, "", timeouts, progress)
     workers = server.processes(instance.group(reconciled["live"]["colour"]))
     done: list[dict[str, object]] = []
@@ -35,8 +35,8 @@ def restart(instance: Instance, timeouts: tuple[float, float], progress: Progres
             _stop(server, worker, drain_timeout)
             server.call("supervisor.startProcess", worker.full_name, False)
             new = wait_process(server, run_dir, worker.full_name, gate_timeout, progress, marks)
-        except ControlError as error:
-            raise ControlError(f"{len(done)} of {len(workers)} workers restarted; {error}") from error
+        except HostError as error:
+            raise HostError(f"{len(done)} of {len(workers)} workers restarted; {error}") from error
         done.append({"name": new.full_name, "old_pid": worker.pid, "pid": new.pid})
     return done
 
@@ -53,4 +53,4 @@ def _stop(server: Server, worker: Process, timeout: float) -> None:
                 if fault.code != Faults.NOT_RUNNING:  # it has just ended by itself
                     raise
         if not left:
-            raise ControlError(f"{worker.full_name} (pid {now.pid}) has not drained within {timeout:g} s")
+            raise HostError(f"{worker.full_name} (pid {now.pid}) has not drained within {timeout:g} s")

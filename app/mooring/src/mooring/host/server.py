@@ -16,7 +16,8 @@ from supervisor.states import STOPPED_STATES, ProcessStates
 from supervisor.xmlrpc import Faults
 
 from mooring import rpc, texts, untrusted
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
+from mooring.host.instance import Instance
 
 CALL_TIMEOUT = 30  # seconds; supervisord answers within one turn of its loop, at most about 1
 POLL = 0.05  # seconds between two looks at supervisord; each look also makes it reap its children
@@ -37,7 +38,7 @@ FIELDS: dict[str, type] = {
 """What is used of a process as supervisord tells of it."""
 
 
-class FaultError(ControlError):
+class FaultError(HostError):
     """Supervisord has answered with a fault."""
 
     def __init__(self, method: str, fault: xmlrpc.client.Fault) -> None:
@@ -45,7 +46,7 @@ class FaultError(ControlError):
         self.code, self.text = fault.faultCode, fault.faultString
 
 
-class SilentError(ControlError):
+class SilentError(HostError):
     """Supervisord does not answer: there is none, or it cannot."""
 
 
@@ -85,12 +86,17 @@ class Server:
 
     def __init__(self, url: str) -> None:
         if not url.startswith("unix:///"):
-            raise ControlError(f"--server {url}: write unix:// and the absolute path of supervisord's socket")
+            raise HostError(f"--server {url}: write unix:// and the absolute path of supervisord's socket")
         self.url = url
         self.control = Path(url[len("unix://") :])
 
+    @classmethod
+    def of(cls, instance: Instance) -> Server:
+        """Return the supervisord that runs the instance."""
+        return cls(f"unix://{instance.control}")
+
     def call(self, method: str, *arguments: Any) -> Any:
-        """Call an RPC method. FaultError, or ControlError when supervisord can't be reached."""
+        """Call an RPC method. FaultError, or HostError when supervisord can't be reached."""
         return texts.plain_value(self._call(method, arguments))
 
     def lines(self, method: str, *arguments: Any) -> list[str]:
@@ -120,7 +126,7 @@ class Server:
                     f"supervisord at {self.url} is shutting down or reloading: try again, or start it"
                 ) from fault
             if fault.faultCode == Faults.UNKNOWN_METHOD and method.startswith("mooring."):
-                raise ControlError(
+                raise HostError(
                     f"supervisord at {self.url} runs without Mooring's plugin: supervisord.conf has no"
                     " [rpcinterface:mooring], or has had none when supervisord was started"
                 ) from fault
@@ -135,8 +141,8 @@ class Server:
             raise SilentError(f"supervisord at {self.url}: {error.strerror or error}") from error
 
     def wait(self, timeout: float) -> int:
-        """Wait until supervisord answers, and return its pid. ControlError after `timeout` seconds."""
-        why: ControlError | None = None
+        """Wait until supervisord answers, and return its pid. HostError after `timeout` seconds."""
+        why: HostError | None = None
         for _ in polling(timeout):
             why = self._call_error("supervisor.getState")
             if why is None:
@@ -144,12 +150,12 @@ class Server:
                 if type(pid) is not int:
                     raise self._nonsense("supervisor.getPID")
                 return pid
-        raise ControlError(f"waited {timeout:g} s in vain: {why}")
+        raise HostError(f"waited {timeout:g} s in vain: {why}")
 
-    def _call_error(self, method: str) -> ControlError | None:
+    def _call_error(self, method: str) -> HostError | None:
         try:
             self.call(method)
-        except ControlError as error:
+        except HostError as error:
             return error
         return None
 
@@ -186,18 +192,11 @@ class Server:
             raise SilentError(f"no supervisord at {self.url} ({error.strerror})") from error
 
     def process(self, full_name: str) -> Process:
-        """Return the process of that name. ControlError if there is none."""
+        """Return the process of that name. HostError if there is none."""
         for process in self.processes():
             if process.full_name == full_name:
                 return process
-        raise ControlError(
-            f"supervisord knows no process {full_name}: is its program file in place? run update"
-        )
-
-
-def own_groups(instance: str) -> re.Pattern[str]:
-    """Match the names of an instance's groups: its name, a dash, and one word without a dash."""
-    return re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")
+        raise HostError(f"supervisord knows no process {full_name}: is its program file in place? run update")
 
 
 def polling(timeout: float) -> Iterator[float]:
@@ -216,5 +215,5 @@ def fault_means(code: int, sentence: Callable[[FaultError], str]) -> Iterator[No
         yield
     except FaultError as fault:
         if fault.code == code:
-            raise ControlError(sentence(fault)) from fault
+            raise HostError(sentence(fault)) from fault
         raise

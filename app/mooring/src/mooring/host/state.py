@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from mooring import status_socket
-from mooring.casts import COLOURS
 from mooring.host import live
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.files import WrongFileError
-from mooring.host.instance import Instance
+from mooring.host.instance import COLOURS, Instance
 from mooring.host.live import NOTHING, Live
 from mooring.host.place import digest, drop, name_live, own_files, put
-from mooring.host.server import SilentError, polling
+from mooring.host.server import Server, SilentError, polling
 from mooring.host.survey import Generation, ask_workers, survey
 from mooring.host.update import changed_groups
 
@@ -37,7 +36,7 @@ class State:
 def find(instance: Instance, timeout: float) -> State:
     """Find out what is live; changes nothing. `timeout`, in seconds, is for processes that are about to be ready.
 
-    ControlError when neither the file nor the processes can tell.
+    HostError when neither the file nor the processes can tell.
     """
     told, wrong = None, ""
     try:
@@ -131,14 +130,14 @@ def _without_supervisord(instance: Instance, told: Live | None, wrong: str, erro
     if told is not None:
         return State(told, told, "", generations, answers=False)
     if any(each.ready for each in generations):
-        raise ControlError(f"{wrong}, and {error}")
+        raise HostError(f"{wrong}, and {error}")
     return State(NOTHING, None, wrong if _has_program_files(instance) else "", generations, answers=False)
 
 
 def repair(instance: Instance, state: State) -> list[str]:
     """Write what was found into the state file, and put the live generation's own program files back.
 
-    No process is touched. Returns what was done, a sentence each. ControlError when a file cannot be written.
+    No process is touched. Returns what was done, a sentence each. HostError when a file cannot be written.
     """
     done = []
     if state.doubt and state.live != NOTHING:
@@ -155,7 +154,7 @@ def repair(instance: Instance, state: State) -> list[str]:
         ]
     if not state.answers:  # the other program files may be all that is known of what served
         return done
-    active = {process.group for process in instance.server.processes()}
+    active = {process.group for process in Server.of(instance).processes()}
     for group in (instance.group(colour) for colour in COLOURS if colour != state.live.colour):
         path = instance.program_file(group)
         if group not in active and (path.exists() or path.is_symlink()):
@@ -194,6 +193,6 @@ def why_switch(instance: Instance, state: State, wanted: str) -> str:
         return wrong[0]
     if named.built and named.built != live.built(instance.home, named.release):
         return f"release {named.release} was built again since it passed the gate"
-    if state.answers and instance.group(named.colour) in changed_groups(instance.server):
+    if state.answers and instance.group(named.colour) in changed_groups(Server.of(instance)):
         return f"{instance.group(named.colour)} runs with another program file than the release's"
     return ""

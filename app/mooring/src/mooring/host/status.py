@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from mooring import status_socket
-from mooring.casts import COLOURS
 from mooring.host.gate import ask_all
-from mooring.host.instance import Instance
+from mooring.host.instance import COLOURS, PARTS, Instance
 from mooring.host.live import NOTHING
-from mooring.host.server import Process, Server, SilentError, own_groups
+from mooring.host.server import Process, Server, SilentError
 from mooring.host.state import damage, find
 from mooring.host.survey import serving
 
 
-def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
+def status(instance: Instance) -> dict[str, Any]:
     """Return the sockets, the bootstrap, each colour's workers, and companions: what supervisord and they tell."""
-    groups = {name: f"{instance}-{name}" for name in ("bootstrap", *COLOURS)}
-    own = own_groups(instance)
-    everything = [p for p in server.processes() if own.fullmatch(p.group)]
+    server = Server.of(instance)
+    groups = {name: instance.group(name) for name in PARTS}
+    everything = [p for p in server.processes() if instance.groups.fullmatch(p.group)]
     processes = [p for p in everything if p.group in groups.values()]
-    answers = ask_all(run_dir, processes, status_socket.STATS)
+    answers = ask_all(instance.run_dir, processes, status_socket.STATS)
     facts = [(p, _facts(p, answer)) for p, answer in zip(processes, answers, strict=True)]
     ours = set(groups.values())
     every = server.rows("mooring.getSockets", {"url": str, "adopted": bool, "groups": list})
     sockets = [each for each in every if ours & set(map(str, each["groups"]))]
     colours = {c: [f for p, f in facts if p.group == groups[c]] for c in COLOURS}
     return {
-        "instance": instance,
+        "instance": instance.name,
         "sockets": sockets,
         "bootstrap": next((f for p, f in facts if p.group == groups["bootstrap"]), None),
         "colours": {colour: workers for colour, workers in colours.items() if workers},
@@ -43,7 +41,7 @@ def status(server: Server, run_dir: Path, instance: str) -> dict[str, Any]:
 def whole_status(instance: Instance) -> dict[str, Any]:
     """Return the same with what serves, and what is wrong with it, each a sentence; also when supervisord does not answer."""
     try:
-        found = status(instance.server, instance.run_dir, instance.name)
+        found = status(instance)
     except SilentError:
         found = {"instance": instance.name, "sockets": [], "bootstrap": None, "colours": {}, "companions": []}
     return {**found, "serving": serving(instance), "problems": problems(instance)}

@@ -14,11 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from mooring import status_socket
-from mooring.casts import COLOURS
 from mooring.host.gate import ASK_TIMEOUT, ask_all
-from mooring.host.instance import Instance
-from mooring.host.live import NAME
-from mooring.host.server import Process, SilentError
+from mooring.host.instance import COLOURS, NAME, Instance
+from mooring.host.server import Process, Server, SilentError
 
 Answer = dict[str, Any]
 
@@ -89,10 +87,10 @@ def _releases(answers: Iterable[Answer]) -> list[str]:
 def survey(instance: Instance) -> list[Generation]:
     """Ask for the generations that supervisord knows, an active group each, the one that started first before the other.
 
-    SilentError when supervisord does not answer; ControlError.
+    SilentError when supervisord does not answer; HostError.
     """
     groups = {instance.group(colour): colour for colour in COLOURS}
-    processes = [process for process in instance.server.processes() if process.group in groups]
+    processes = [process for process in Server.of(instance).processes() if process.group in groups]
     answers = dict(
         zip(
             (process.full_name for process in processes),

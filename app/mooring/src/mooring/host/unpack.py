@@ -20,6 +20,7 @@ import tempfile
 from typing import IO
 
 from mooring import texts
+from mooring.host import errors
 
 CHUNK = 1 << 20
 INSTALLER = "installer"
@@ -27,7 +28,7 @@ INSTALLER = "installer"
 NAME = re.compile(rf"({INSTALLER}/)?[A-Za-z0-9][A-Za-z0-9._+!-]*")
 
 
-class UnpackError(Exception):
+class UnpackError(errors.HostError):
     """The bundle is not unpacked; the text says why."""
 
 

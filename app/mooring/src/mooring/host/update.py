@@ -9,7 +9,7 @@ from typing import Any
 from supervisor.xmlrpc import Faults
 
 from mooring.host.checkfile import check_file
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.lastwords import Marks, marks_of
 from mooring.host.server import FaultError, Server, SilentError, fault_means, polling
 
@@ -32,7 +32,7 @@ def update(
     All is checked before anything is stopped: that the whole configuration can be read, and that every
     socket that will be needed is open or can be opened. Removal waits until the processes have drained,
     `timeout` seconds at most for each group (supervisord itself kills them after their stopwaitsecs).
-    ControlError.
+    HostError.
     """
     every = reread(server)
     added, changed, removed = ([g for g in groups if g in each] for each in every)
@@ -50,7 +50,7 @@ def update(
         try:
             server.call("supervisor.addProcessGroup", group)
         except FaultError as fault:
-            raise ControlError(f"{group} is removed, but can't be added again: {fault.text}") from fault
+            raise HostError(f"{group} is removed, but can't be added again: {fault.text}") from fault
         progress(f"{group}: replaced")
     for group in removed:
         _remove(server, group, timeout, progress)
@@ -67,7 +67,7 @@ def update(
 def reread(server: Server) -> tuple[list[str], list[str], list[str]]:
     """Have supervisord read its configuration; return the groups that are added, changed and removed by it.
 
-    ControlError: it cannot be read. Supervisord does not name the file, so they are read one by one.
+    HostError: it cannot be read. Supervisord does not name the file, so they are read one by one.
     """
     with fault_means(
         Faults.CANT_REREAD,
@@ -86,17 +86,17 @@ def reread_if_possible(server: Server, progress: Progress) -> None:
         reread(server)
     except SilentError:
         raise
-    except ControlError as error:
+    except HostError as error:
         progress(str(error))
 
 
 def changed_groups(server: Server) -> list[str]:
-    """Return the groups that run with another configuration than that on disk. ControlError."""
+    """Return the groups that run with another configuration than that on disk. HostError."""
     return reread(server)[1]
 
 
 def remove(server: Server, groups: list[str], timeout: float, progress: Progress) -> list[str]:
-    """Stop the groups and take them out, whether they are configured or not; return those that were there. ControlError."""
+    """Stop the groups and take them out, whether they are configured or not; return those that were there. HostError."""
     active = {process.group for process in server.processes()}
     there = [group for group in groups if group in active]
     for group in there:
@@ -121,7 +121,7 @@ def _wrong_file(server: Server) -> str:
 def _problem_of(path: Path) -> str:
     try:
         check_file(path)
-    except ControlError as error:
+    except HostError as error:
         return f"{error}. Put it right, or take it away"
     return ""
 
@@ -153,6 +153,6 @@ def _remove(server: Server, group: str, timeout: float, progress: Progress) -> N
         reported = len(running)
         if not left:
             names = ", ".join(f"{p.full_name} (pid {p.pid}, {p.state})" for p in running)
-            raise ControlError(
+            raise HostError(
                 f"{group} still runs after {timeout:g} s: {names}; is stopwaitsecs longer than that?"
             )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from mooring.host import live
-from mooring.host.errors import ControlError
+from mooring.host.errors import HostError
 from mooring.host.files import WrongFileError
 from mooring.host.gate import Expected, Progress, gate
 from mooring.host.instance import Instance
 from mooring.host.live import Live
 from mooring.host.place import digest, own_files
+from mooring.host.server import Server
 from mooring.host.state import find, why_switch
 from mooring.host.status import problems
 from mooring.host.survey import serving
@@ -19,7 +20,7 @@ from mooring.host.survey import serving
 def verify(instance: Instance, timeout: float, progress: Progress) -> dict[str, Any]:
     """Check state file, release, program files, generations, and each worker; return what is live and its manifest.
 
-    ControlError tells all that is wrong, what serves, and the way out.
+    HostError tells all that is wrong, what serves, and the way out.
     """
     state = find(instance, timeout)
     wrong = problems(instance, timeout)
@@ -33,11 +34,11 @@ def verify(instance: Instance, timeout: float, progress: Progress) -> dict[str, 
             expected = Expected(
                 instance.group(state.live.colour), state.live.release, manifest["workers"], proved=True
             )
-            gate(instance.server, instance.run_dir, expected, timeout, progress)
-        except (ControlError, WrongFileError) as error:
+            gate(Server.of(instance), instance.run_dir, expected, timeout, progress)
+        except (HostError, WrongFileError) as error:
             wrong += [] if any(str(error) in line for line in wrong) else [str(error)]
     if wrong:
-        raise ControlError("\n".join([*wrong, serving(instance), "The way out: deploy again."]))
+        raise HostError("\n".join([*wrong, serving(instance), "The way out: deploy again."]))
     return {"live": {"colour": state.live.colour, "release": state.live.release}, "manifest": manifest}
 
 

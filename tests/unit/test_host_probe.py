@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import pwd
@@ -13,12 +12,14 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
-from mooring import untrusted
-from mooring.host import probe
+import on_host
+from mooring import casts, untrusted
+from mooring.host import errors, instance, probe
 from mooring.host.probe import Address, holder_of, parse_url
 from support.places import REPOSITORY, SOURCES
 
@@ -32,34 +33,37 @@ def held() -> Iterator[tuple[str, int]]:
         yield holder.getsockname()
 
 
-def run(arguments: str, python: str = sys.executable) -> subprocess.CompletedProcess[str]:
-    """Run the script as preflight does: from standard input."""
-    return subprocess.run(
-        [python, "-", "--json-args", arguments], input=SCRIPT.read_text(), capture_output=True, text=True,
-        check=False, timeout=60,
-    )  # fmt: skip
+def facts_of(root: Path, question: dict[str, object]) -> dict[str, Any]:
+    """Ask as preflight does: by a program that is sent to a Python that knows nothing of ours."""
+    program = on_host.bare_program("probe").encode()
+    request = {"call": "probe", "arguments": {"root": str(root), "question": question}, "check": True}
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", on_host.READ, str(len(program))],
+        input=program + json.dumps(request).encode() + b"\n",
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.stderr == b""
+    answer = json.loads(done.stdout)
+    if done.returncode:
+        raise errors.CallError(answer["refused"]["message"])
+    return dict(answer["result"])
 
 
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
     variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
     assert variables["site_mark"] == probe.MARK
     assert (probe.UNIX_PATH_MAX, probe.LINKS) == (untrusted.MAX_SOCKET_PATH, untrusted.LINKS)
-
-
-def test_the_script_is_one_file_of_old_syntax_and_the_standard_library() -> None:
-    tree = ast.parse(SCRIPT.read_text(), feature_version=(3, 8))
-    names = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-    names |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
-    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names | {"__future__"}
+    assert instance.COLOURS == casts.COLOURS
 
 
 def test_all_facts_at_once(held: tuple[str, int], tmp_path: Path) -> None:
     me = pwd.getpwuid(os.geteuid())
     url = f"tcp://127.0.0.1:{held[1]}"
     wanted = {"user": me.pw_name, "root": str(tmp_path / "a" / "b"), "listen": [url], "socket_paths": ["/x"]}
-    done = run(json.dumps(wanted))
-    assert (done.returncode, done.stderr) == (0, "")
-    facts = json.loads(done.stdout)
+    facts = facts_of(tmp_path / "a" / "b", wanted)
+    assert (facts["changed"], facts["deployed"], facts["installed"]) == (False, [], False)
     assert facts["euid"] == os.geteuid()
     assert facts["user"]["uid"] == me.pw_uid
     assert facts["user"]["gid"] in facts["user"]["groups"]
@@ -82,18 +86,15 @@ def test_all_facts_at_once(held: tuple[str, int], tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ("nonsense", "--json-args"),
-        ("[]", "a JSON object is needed"),
-        ('{"port": 1}', "unknown: port"),
-        ('{"root": "relative"}', "root is not an absolute path: relative"),
-        ('{"listen": ["tcp://x"]}', "tcp://x: not a socket URL; write tcp://host:port"),
+        ({"port": 1}, "unknown: port"),
+        ({"root": "relative"}, "root is not an absolute path: relative"),
+        ({"listen": ["tcp://x"]}, "tcp://x: not a socket URL; write tcp://host:port"),
     ],
 )
-def test_wrong_arguments_are_told(arguments: str, says: str) -> None:
-    done = run(arguments)
-    assert done.returncode == 2
-    assert says in done.stderr
-    assert "Traceback" not in done.stderr
+def test_wrong_arguments_are_told(tmp_path: Path, arguments: dict[str, object], says: str) -> None:
+    with pytest.raises(errors.CallError) as refusal:
+        facts_of(tmp_path, arguments)
+    assert says in str(refusal.value)
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
@@ -304,9 +305,13 @@ def test_the_addresses_of_this_host() -> None:
 
 
 def test_the_limit_of_open_files(tmp_path: Path) -> None:
-    command = f"ulimit -Sn 300; ulimit -Hn 400; exec {sys.executable} {SCRIPT}"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout)["open_files"] == {"soft": 300, "hard": 400}
+    program = "import json; from mooring.host import probe; print(json.dumps(probe.limit_facts()))"
+    command = f"ulimit -Sn 300; ulimit -Hn 400; exec {sys.executable} -c '{program}'"
+    environment = {"PYTHONPATH": SOURCES}
+    done = subprocess.run(
+        ["bash", "-c", command], capture_output=True, text=True, check=True, env=environment
+    )
+    assert json.loads(done.stdout) == {"soft": 300, "hard": 400}
 
 
 def test_what_stands_where_something_else_should(tmp_path: Path) -> None:
@@ -498,7 +503,7 @@ def test_nothing_of_roots_environment_is_in_a_process_of_the_service_user(
 
 FACTS_OF_A_SUPERVISORD = """
 import resource, sys
-from mooring.host import probe
+from mooring.host import errors, probe
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))  # an endless file ends this process, and not the host
 print(probe.server_facts(sys.argv[1])["pid"])
 """

@@ -1,0 +1,66 @@
+"""`compare`: is this host as a deploy wants it? Changes nothing. Python 3.8's standard library alone.
+
+What a deploy places outside of releases is compared with what stands there; the virtualenvs and the release are checked
+against their manifests, and supervisord is looked for. Whether what serves is right, `verify` tells.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mooring.host import daemon, integrity, layout, lock
+from mooring.host.instance import Root
+
+
+def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
+    root: Path,
+    instance: str,
+    entries: list[dict[str, Any]],
+    supervisor_virtualenv: str,
+    virtualenv: str,
+    release: str,
+    timeout: float = 20,
+    run: str = "",
+    secret: bool = False,
+) -> dict[str, Any]:
+    """Compare the host with what is wanted of it; `same` when nothing differs, and a sentence for each difference.
+
+    `entries` are files, folders and links as `place` takes them; `supervisor_virtualenv` and `virtualenv` name the bundles that
+    supervisord and the release run from, `release` is the hash of what goes into the release. `timeout`, in seconds, is
+    for a supervisord that runs and does not answer. Another run than `run` that has the lock is a difference.
+    PlacingError, DaemonError, OSError.
+    """
+    where = Root(root)
+    mine = where.instance(instance)
+    placed = layout.place(entries, secret, check=True)
+    trees = {
+        "supervisor": integrity.choose("virtualenv", where.supervisor / "venvs", supervisor_virtualenv),
+        "virtualenv": integrity.choose("virtualenv", mine.home / "venvs", virtualenv),
+        "release": integrity.choose("release", mine.releases, release),
+    }
+    pid = daemon.Daemon(where.configuration).find(timeout)
+    differences = [f"{path} differs" for path in placed["paths"]]
+    differences += [
+        f"{kind} {tree['name']} is not there" for kind, tree in trees.items() if not tree["exists"]
+    ]
+    link = where.supervisor / "venv"
+    if (
+        trees["supervisor"]["exists"]
+        and link.resolve() != where.supervisor / "venvs" / trees["supervisor"]["name"]
+    ):
+        differences.append(f"{link} leads elsewhere")
+    if not pid:
+        differences.append("supervisord does not run")
+    if lock.is_held(mine.lock, run):
+        differences.append(f"{mine.lock} is held by another run")
+    return {
+        **trees,
+        "changed": False,
+        "same": not differences,
+        "differences": differences,
+        "paths": placed["paths"],
+        "diff": placed["diff"],
+        "before": placed["before"],
+        "supervisord": pid,
+    }

@@ -1,0 +1,82 @@
+"""Ansible action: one call of Mooring's program on the host; see `app/mooring/src/mooring/host/calls.py` and `tools/on_host`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+DOCUMENTATION = r"""
+module: host
+short_description: Have the host do what Mooring does on one host
+description:
+  - Makes one call of C(mooring.host.calls), with its typed arguments.
+  - A call takes the instance's lock itself; within a run that has taken it by M(instance_lock), it goes in as that run's.
+  - In check mode a call that only looks runs as ever, one that can tell what it would do tells it. Any other is skipped.
+options:
+  call: {description: The call's name., type: str, required: true}
+  arguments: {description: "Its arguments; those of C(entries) may have C(template) and C(vars).", type: dict}
+  stdin_file: {description: "A file of the controller that follows the call: a bundle.", type: path}
+"""
+RETURN = r"""
+answer: {description: What the call has answered., type: dict, returned: success}
+progress: {description: What it has told meanwhile., type: list, returned: always}
+status: {description: "The exit status, as of mooringctl.", type: int, returned: always}
+"""
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+if str(TOOLS) not in sys.path:
+    sys.path.append(str(TOOLS))
+
+import on_host  # noqa: E402 - found only after tools/ is on the path
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs one program on the host."""
+
+    _supports_check_mode = True
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make the call; `failed` and `msg` when it is refused."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        name, variables = str(self._task.args["call"]), task_vars or {}
+        arguments = dict(self._task.args.get("arguments") or {})
+        file = self._task.args.get("stdin_file")
+        taken = on_host.parameters(name)
+        if "entries" in arguments:
+            try:
+                arguments["entries"] = [on_host.entry(self, each, variables) for each in arguments["entries"]]
+            except ValueError as error:
+                raise AnsibleActionFail(str(error)) from error
+        if "run" in taken:
+            arguments.setdefault("run", on_host.this_run()["run"])
+        if (
+            "secret" in taken
+        ):  # what the program answers stands in Ansible's debug output, which no_log does not hide
+            arguments.setdefault("secret", bool(self._task.no_log))
+        done = on_host.call(
+            self,
+            variables,
+            name,
+            arguments,
+            check=bool(self._task.check_mode),
+            data=Path(file) if file else None,
+        )
+        result.update(progress=done.progress, status=done.status)
+        if done.result is None:
+            here = f" on {variables.get('inventory_hostname', 'this host')}"
+            result.update(failed=True, msg=done.why.replace(" on this host", here))
+            return result
+        answer = done.result
+        result.update(changed=bool(answer.get("changed")), answer=answer)
+        if answer.get("skipped"):
+            result["skipped"] = True
+        if "diff" in answer:
+            difference = answer.pop("diff")
+            if self._task.diff:
+                result["diff"] = difference
+        return result

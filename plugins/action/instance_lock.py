@@ -1,0 +1,70 @@
+"""Ansible action: the lock of an instance for a whole run; see `app/mooring/src/mooring/host/lock.py`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+DOCUMENTATION = r"""
+module: instance_lock
+short_description: Take or give up the lock of an instance, for all calls of this run
+description:
+  - The record in the lock tells by facts of the kernel which process has it.
+  - A run that has ended on the host or on this controller is overtaken; one of another controller only if its id is given.
+options:
+  root: {description: The folder of Mooring on the host., type: path, required: true}
+  instance: {description: The instance's name., type: str, required: true}
+  take_over: {description: "The id of a run that has ended, as the refusal tells it.", type: str, default: ""}
+  entries: {description: "Folders and files that are placed before, as in M(place_files).", type: list, elements: dict}
+  state: {description: Taken or given up., type: str, choices: [present, absent], default: present}
+"""
+RETURN = r"""
+run: {description: The id of this run., type: str, returned: always}
+"""
+
+TOOLS = Path(__file__).resolve().parents[2] / "tools"
+if str(TOOLS) not in sys.path:
+    sys.path.append(str(TOOLS))
+
+import on_host  # noqa: E402 - found only after tools/ is on the path
+
+
+class ActionModule(ActionBase):  # type: ignore[misc]
+    """Runs one program on the host."""
+
+    _supports_check_mode = True
+    TRANSFERS_FILES = False
+
+    def run(self, tmp: Any = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Take it or give it up; `failed` and `msg` when somebody else has it."""
+        result: dict[str, Any] = super().run(tmp, task_vars)
+        given, variables, check = self._task.args, task_vars or {}, bool(self._task.check_mode)
+        path = f"{given['root']}/instances/{given['instance']}/lock"
+        result.update(changed=False, run=on_host.this_run()["run"])
+        if given.get("state") == "absent":
+            done = on_host.call(
+                self, variables, "lock.release", {"path": path, "run": on_host.this_run()["run"]}, check=check
+            )
+        else:
+            entries = given.get("entries") or []
+            if entries:
+                try:
+                    entries = [on_host.entry(self, each, variables) for each in entries]
+                except ValueError as error:
+                    raise AnsibleActionFail(str(error)) from error
+                done = on_host.call(self, variables, "place", {"entries": entries}, check=check)
+                if done.result is None:
+                    result.update(failed=True, msg=done.why)
+                    return result
+                result["changed"] = bool(done.result["changed"])
+                if self._task.diff:
+                    result["diff"] = done.result["diff"]
+            done = on_host.take_lock(self, variables, path, str(given.get("take_over") or ""), check=check)
+        if done.result is None:
+            host = variables.get("inventory_hostname", "the host")
+            result.update(failed=True, msg=f"On {host}: {done.why}", status=done.status)
+        return result
