@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from wsproto import ConnectionType, WSConnection
+from wsproto.connection import ConnectionState
 from wsproto.events import AcceptConnection, CloseConnection, Message, Ping, Request
 
 from support.certificates import Authority
@@ -62,7 +63,10 @@ class Socket:
             self._events += list(self.ws.events())
         event = self._events.pop(0)
         if isinstance(event, Ping):
-            self.send(event.response())
+            if (
+                self.ws.state is ConnectionState.OPEN
+            ):  # behind its own Close a client sends nothing (RFC 6455 5.5.1)
+                self.send(event.response())
             return self.next()
         return event
 

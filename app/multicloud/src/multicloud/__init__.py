@@ -1,1 +1,1 @@
-"""The Multi-Cloud API: a framework-free core and two thin adapters."""
+"""The Multi-Cloud API: a framework-free core, its HTTP client, and two thin adapters."""
