@@ -21,7 +21,7 @@ from prove.load import PYTHONPATH
 from prove.operations import Act, Played
 from prove.proof import load_options
 from prove.settings import chosen, read, wrong
-from prove.state import Process, State, parsed
+from prove.state import Process, State, result
 
 GIVEN: dict[str, Any] = {
     "url": "http://127.0.0.1:1", "allow": [], "host": "", "get_path": "/", "get_status": 200, "get_same": True,
@@ -195,15 +195,14 @@ def test_two_generations_are_no_one() -> None:
 
 
 def test_what_a_host_says_is_read() -> None:
-    assert parsed('a warning [1\n{"a": [2]}\nmore') == {"a": [2]}
-    with pytest.raises(OperationError, match="no JSON"):
-        parsed("bash: no such file")
+    assert result('{"progress": "one"}\n{"result": {"changed": false}}\na warning\n') == {"changed": False}
+    with pytest.raises(OperationError, match="somebody has the lock"):
+        result('{"refused": {"message": "somebody has the lock", "status": 1}}')
+    with pytest.raises(OperationError, match="has not answered: bash: no such file"):
+        result("bash: no such file")
     done = _ADHOC.search('a warning\nhost1 | CHANGED | rc=0 >>\n{"a": 1}\n')
     assert done is not None
-    assert (done["word"], done["text"]) == ("CHANGED", '{"a": 1}\n')
-    answered = _ADHOC.search('host1 | SUCCESS => {\n    "taken": true\n}\n')
-    assert answered is not None
-    assert json.loads(answered["json"]) == {"taken": True}
+    assert done["text"] == '{"a": 1}\n'
 
 
 # --- the command line ----------------------------------------------------------------------------------------

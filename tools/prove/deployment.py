@@ -22,7 +22,7 @@ from prove.settings import Settings
 
 COLLECTION: Final = "mooring.mooring"
 _ADHOC: Final = re.compile(
-    r"^\S+ \| (?P<word>[A-Z!]+)(?: \| rc=(?P<rc>-?[0-9]+) >>\n(?P<text>.*)| => (?P<json>\{.*\})\s*$)",
+    r"^\S+ \| [A-Z!]+ \| rc=(?P<rc>-?[0-9]+) >>\n(?P<text>.*)",
     re.MULTILINE | re.DOTALL,
 )
 """What `ansible` prints of one host (its callback `minimal`)."""
@@ -64,22 +64,14 @@ class Deployment:
 
     def look(self) -> state.State:
         """Return what runs now. OperationError when the host does not tell."""
-        return state.look(
-            self._on_host, Path(self._settings.supervisor), Path(self._settings.home), self._settings.instance
-        )
+        return state.look(self._call)
 
     def restore(self, before: state.State) -> None:
         """Remove, under the instance's lock, the releases that were not there before; rollback leads where it led.
 
         OperationError, when somebody else has the lock, too.
         """
-        arguments = {
-            "root": str(Path(self._settings.supervisor).parent),
-            "instance": self._settings.instance,
-            "previous": before.previous,
-            "known_releases": list(before.releases),
-        }
-        self._module(f"{COLLECTION}.host", {"call": "releases.restore", "arguments": arguments})
+        self._call("releases.restore", previous=before.previous, known_releases=list(before.releases))
 
     # --- how it is run -----------------------------------------------------------------------------------------
 
@@ -98,7 +90,6 @@ class Deployment:
     def _run(self, words: Sequence[str]) -> Played:
         controller = self._settings.controller
         environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "ANSIBLE_NOCOLOR": "1"}
-        environment["ANSIBLE_CALLBACK_RESULT_FORMAT"] = "json"
         environment["ANSIBLE_STDOUT_CALLBACK"] = "default" if words[0] == "ansible-playbook" else "minimal"
         if controller.config:
             environment["ANSIBLE_CONFIG"] = controller.config
@@ -117,14 +108,18 @@ class Deployment:
             output.seek(0)
             return Played(status, output.read().decode("utf-8", "replace"))
 
-    def _on_host(self, argv: Sequence[str]) -> str:
-        """Run a program where the instance is; what it has written to its standard output."""
+    def _call(self, name: str, **arguments: Any) -> dict[str, Any]:
+        words, stdin = state.request(name, Path(self._settings.home), **arguments)
+        return state.result(self._on_host(words, stdin))
+
+    def _on_host(self, argv: Sequence[str], stdin: str = "") -> str:
+        """Run a program where the instance is; what it has written to its standard output. OperationError when it cannot run."""
         if not self._settings.controller.local:
-            return str(self._module("ansible.builtin.command", {"argv": list(argv)})["stdout"])
+            return self._module("ansible.builtin.command", {"argv": list(argv), "stdin": stdin})
         try:
             done = subprocess.run(
                 argv,
-                stdin=subprocess.DEVNULL,
+                input=stdin,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",
@@ -133,14 +128,14 @@ class Deployment:
             )
         except OSError as error:
             raise OperationError(f"{argv[0]}: {error.strerror}") from error
-        if done.returncode:
+        if done.returncode and not stdin:
             raise OperationError(
                 f"{argv[0]} ended with status {done.returncode}: {(done.stderr or done.stdout).strip()}"
             )
-        return done.stdout
+        return done.stdout or done.stderr
 
-    def _module(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Run a module or an action on the host, and return what it has answered. OperationError when it has failed."""
+    def _module(self, name: str, arguments: dict[str, Any]) -> str:
+        """Run a command module on the host, and return what it has written. OperationError when the host is not reached."""
         words = [
             "ansible",
             self._settings.hostname,
@@ -152,6 +147,6 @@ class Deployment:
         ]
         done = self._run(words)
         found = _ADHOC.search(done.output)
-        if not found or found["word"] not in ("CHANGED", "SUCCESS"):
+        if not found or (found["rc"] != "0" and "stdin" not in arguments):
             raise OperationError(f"{name} on {self._settings.hostname} failed: {done.output.strip()}")
-        return {"stdout": found["text"]} if found["json"] is None else dict(json.loads(found["json"]))
+        return found["text"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,24 +66,19 @@ class State:
         return {each.name: each.pid for each in self.workers}
 
 
-def look(run: Callable[[Sequence[str]], str], supervisor: Path, home: Path, instance: str) -> State:
-    """Return the state of an instance; `run` runs a program on its host and returns its output, or raises OperationError."""
-    python = [str(supervisor / "venv/bin/python"), "-I", "-m"]
-    server = ["--server", f"unix://{supervisor}/run/supervisor.sock", "--run-dir", str(home / "run")]
-    status = parsed(
-        run([*python, "mooring.host.control", *server, "--json", "status", "--instance", instance])
-    )
-    releases = parsed(run([*python, "mooring.host.releases", "list", "--home", str(home)]))
-    roles = {each["role"]: each for each in releases if each["role"]}
+def look(call: Callable[[str], dict[str, Any]]) -> State:
+    """Return the state of an instance; `call` makes a call of `mooring.host` about it, or raises OperationError."""
+    found = call("status")
+    roles = {each["role"]: each for each in found["releases"] if each["role"]}
     live = roles.get("live", {})
-    bootstrap = status["bootstrap"]
+    bootstrap = found["bootstrap"]
     return State(
         release=live.get("release", ""),
         previous=roles.get("previous", {}).get("release", ""),
-        releases=tuple(each["release"] for each in releases),
+        releases=tuple(each["release"] for each in found["releases"]),
         framework=live.get("framework", ""),
         bootstrap=_process(bootstrap) if bootstrap else None,
-        workers=tuple(_process(each) for group in status["colours"].values() for each in group),
+        workers=tuple(_process(each) for group in found["colours"].values() for each in group),
     )
 
 
@@ -92,12 +87,23 @@ def _process(found: dict[str, Any]) -> Process:
     return Process(str(found["name"]), int(found["pid"]) if runs else 0, runs and found["ready"] is True)
 
 
-def parsed(output: str) -> Any:
-    """Return the JSON that a program has written, whatever warnings stand around it. OperationError without one."""
-    for start, character in enumerate(output):
-        if character in "[{":
-            try:
-                return json.JSONDecoder().raw_decode(output, start)[0]
-            except ValueError:
-                continue
-    raise OperationError(f"the host's answer is no JSON: {output[:400]}")
+def request(name: str, home: Path, **arguments: Any) -> tuple[list[str], str]:
+    """Return the program of a call about the instance in `home`, and what it reads from its standard input."""
+    root = home.parent.parent
+    asked = {"root": str(root), "instance": home.name, **arguments}
+    words = [str(root / "supervisor/venv/bin/python"), "-I", "-m", "mooring.host"]
+    return words, json.dumps({"call": name, "arguments": asked, "check": False}) + "\n"
+
+
+def result(output: str) -> dict[str, Any]:
+    """Return what a call has answered. OperationError when it was refused, or has not answered."""
+    for line in reversed(output.splitlines()):
+        try:
+            told = json.loads(line)
+        except ValueError:
+            continue  # what a shell or ssh has written
+        if "refused" in told:
+            raise OperationError(told["refused"]["message"])
+        if "result" in told:
+            return dict(told["result"])
+    raise OperationError(f"the host has not answered: {output[:400]}")

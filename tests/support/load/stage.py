@@ -9,15 +9,14 @@ import shutil
 import ssl
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prove.errors import OperationError
 from prove.operations import Act, Played
-from prove.state import State, look
+from prove.state import State, look, request, result
 from support.load.generator import Generator
 from support.places import REPOSITORY
 from support.ports import free_port
@@ -83,13 +82,12 @@ class Stage(Site):
 
     def look(self) -> State:
         """Return what runs, and what is live."""
-        return look(self._program, self.root / "supervisor", self.home, self.name)
+        return look(self._call)
 
-    def _program(self, words: Sequence[str]) -> str:
-        done = subprocess.run(words, text=True, capture_output=True, check=False, timeout=60)
-        if done.returncode:
-            raise OperationError(done.stderr)
-        return done.stdout
+    def _call(self, name: str) -> dict[str, Any]:
+        words, stdin = request(name, self.home)
+        done = subprocess.run(words, input=stdin, text=True, capture_output=True, check=False, timeout=60)
+        return result(done.stdout or done.stderr)
 
     # --- what is there
 
