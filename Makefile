@@ -77,7 +77,7 @@ lint-python: venv ## The same without ansible-lint, which takes two minutes
 
 # What ansible-lint reads; folders too, since a file that is deleted changes its folder alone.
 LINTED := deploy.yml galaxy.yml ansible.cfg .ansible-lint .ansible-lint-ignore .yamllint requirements/controller.txt \
-  $(shell find inventory meta molecule playbooks plugins roles templates -mindepth 1 -name __pycache__ -prune -o -mindepth 1 -print)
+  $(shell find inventory meta molecule playbooks plugins roles templates -mindepth 1 -name __pycache__ -prune -o -mindepth 1 -print 2>/dev/null)
 
 lint-ansible: .cache/ansible-lint.passed ## Check roles and playbooks, if one has changed since they passed
 
