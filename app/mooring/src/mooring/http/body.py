@@ -1,9 +1,6 @@
-"""The framing of a request's body (RFC 9112 6): which of the bytes that arrive are its content, and which come after it."""
+"""A request's body of known length (RFC 9112 6.2): which of the bytes that arrive are its content, and which come after it."""
 
 from __future__ import annotations
-
-from mooring.http.chunked import ChunkedDecoder
-from mooring.http.request import CHUNKED
 
 
 class LengthDecoder:
@@ -27,11 +24,3 @@ class LengthDecoder:
         self.missing = 0
         self.rest = data[missing:]
         return data[:missing]
-
-
-BodyDecoder = LengthDecoder | ChunkedDecoder
-
-
-def body_decoder(length: int, max_body: int) -> BodyDecoder:
-    """Return what decodes a body of that length, which may be CHUNKED; ``max_body`` in bytes, 0: no limit."""
-    return ChunkedDecoder(max_body) if length == CHUNKED else LengthDecoder(length)

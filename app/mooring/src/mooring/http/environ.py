@@ -1,4 +1,4 @@
-"""The WSGI environ (PEP 3333, RFC 3875 4.1): one dict for the connection, copied and completed for each request.
+"""The WSGI environ (PEP 3333, RFC 3875 4.1): one dict for the connection, which each request completes by its own.
 
 ``REQUEST_URI`` and ``RAW_URI`` hold the target as it came, for applications that need its percent-encoding.
 Forwarding fields from anybody stay visible as ``HTTP_X_FORWARDED_…``; only a trusted peer's change ``REMOTE_ADDR`` and
@@ -12,7 +12,6 @@ from typing import Any
 
 from mooring.http.forwarded import believed
 from mooring.http.limits import Trust
-from mooring.http.request import Request
 
 Environ = dict[str, Any]
 
@@ -66,17 +65,10 @@ def connection_environ(server: Environ, address: Any, *, is_tls: bool) -> Enviro
     return environ
 
 
-def request_environ(connection: Environ, request: Request, stream: Any) -> Environ:
-    """Return the environ of one request."""
-    environ = {**connection, **request.variables}
-    environ["wsgi.input"] = stream
-    return environ
-
-
-def believe(environ: Environ, request: Request, trust: Trust) -> None:
+def believe(environ: Environ, trust: Trust) -> None:
     """Take client address and scheme from the forwarding fields. Only for a peer that is trusted."""
     peer = environ["REMOTE_ADDR"]
-    environ["REMOTE_ADDR"], scheme = believed(request.variables, peer, trust)
+    environ["REMOTE_ADDR"], scheme = believed(environ, peer, trust)
     if environ["REMOTE_ADDR"] != peer:
         environ.pop("REMOTE_PORT", None)  # that was the proxy's
     if scheme:

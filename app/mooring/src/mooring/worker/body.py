@@ -12,9 +12,10 @@ import io
 import tempfile
 from typing import Any
 
-from mooring.http.body import body_decoder
+from mooring.http.body import LengthDecoder
+from mooring.http.chunked import ChunkedDecoder
 from mooring.http.errors import RequestError
-from mooring.http.request import Request
+from mooring.http.request import CHUNKED, Request
 from mooring.settings import Settings
 from mooring.worker.pace import Pace
 from mooring.worker.transport import CHUNK, ExpiredError, GoneError, Transport
@@ -68,7 +69,8 @@ class Body(io.RawIOBase):
         self._transport = transport
         self._settings = settings
         self._pace: Pace | None = None
-        self._decoder = body_decoder(request.length, settings.max_body)
+        length = request.length
+        self._decoder = LengthDecoder(length) if length != CHUNKED else ChunkedDecoder(settings.max_body)
         self._ready = b""
         self._error: BodyError | None = None
         self._spooled: Any = None

@@ -8,7 +8,7 @@ import time
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
-from mooring.http.environ import believe, connection_environ, request_environ
+from mooring.http.environ import believe, connection_environ
 from mooring.http.errors import RequestError
 from mooring.http.own_responses import FAILED, PLAIN_TEXT, REASONS, refusal_response, respond_for_server
 from mooring.http.request import CHUNKED, Request, parse
@@ -60,10 +60,14 @@ class Connection(ClientStream, ABC):
             return False
         self._server.count_request()
         response = Response(self.transport, self._settings, request, self._may_keep)
-        environ = request_environ(self._environ, request, stream)
-        environ[presence.KEY] = presence.ClientGone(self.transport, response, is_11=request.is_11)
+        environ = {
+            **self._environ,
+            **request.variables,
+            "wsgi.input": stream,
+            presence.KEY: presence.ClientGone(self.transport, response, request),
+        }
         if self._is_believed:
-            believe(environ, request, self._settings)
+            believe(environ, self._settings)
         if request.upgrades:
             self._offer_upgrade(environ)
         begun = time.monotonic()

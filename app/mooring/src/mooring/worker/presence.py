@@ -7,6 +7,7 @@ the same: its end has come. A closed one answers whatever is sent by a reset. So
 
 from __future__ import annotations
 
+from mooring.http.request import Request
 from mooring.worker.body import CONTINUE
 from mooring.worker.response import Response
 from mooring.worker.transport import ENDED, SHUT_BY_PEER, WRITABLE, GoneError, Transport
@@ -23,10 +24,10 @@ class ClientGone:
 
     __slots__ = ("_asked", "_is_11", "_response", "_transport")
 
-    def __init__(self, transport: Transport, response: Response, *, is_11: bool) -> None:
+    def __init__(self, transport: Transport, response: Response, request: Request) -> None:
         self._transport = transport
         self._response = response
-        self._is_11 = is_11
+        self._is_11 = request.is_11
         self._asked = False
 
     def __call__(self) -> bool:
