@@ -257,18 +257,18 @@ def test_body_that_the_server_gives_up() -> None:
     assert gone.value.status == 400
 
 
-def test_body_again() -> None:
+def test_body_rewound() -> None:
     body = body_of(io.BytesIO(b"abc"), "3", keep=3)
-    assert body.again() == b"abc", "what was not read yet is read"
+    assert body.rewind() == b"abc", "what was not read yet is read"
     assert list(body) == []
-    assert body.again() == b"abc"
+    assert body.rewind() == b"abc"
     begun = body_of(Stingy([b"a", b"bc", b"d"]), chunked=True, keep=4)
     assert next(iter(begun)) == b"a"
-    assert begun.again() == b"abcd"
-    assert body_of(Stingy([b"abc", b"de"]), chunked=True, keep=4).again() is None
+    assert begun.rewind() == b"abcd"
+    assert body_of(Stingy([b"abc", b"de"]), chunked=True, keep=4).rewind() is None
     longer = body_of(io.BytesIO(b"abcd"), "4", keep=3)
     assert list(longer) == [b"abcd"]
-    assert longer.again() is None
+    assert longer.rewind() is None
 
 
 def test_body_of_limited_length() -> None:

@@ -77,7 +77,7 @@ class RequestBody:
             if self._read > self._keep:
                 self._kept = None
 
-    def again(self) -> bytes | None:
+    def rewind(self) -> bytes | None:
         """Return the whole body, None if it is too long to be kept; what was not read yet is read.
 
         Raises ClientGoneError.

@@ -36,7 +36,7 @@ def forward(msb: Msb, environ: dict[str, Any], url: str, record: Record) -> Resp
     onward.setdefault("X-Transactionid", record.id)
     if body.length is not None and body.announced:
         onward["Content-Length"] = str(body.length)
-    request = Request(method, url, onward, None if body.empty else body, body.again)
+    request = Request(method, url, onward, None if body.empty else body, body.rewind)
     try:
         return relayed(method, msb.send(request, msb.deadline(), record), record)
     except ClientGoneError as error:
