@@ -43,14 +43,9 @@ def supervisor_425() -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done, wanted = venv / "requirements.sha256", hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
         if not done.exists() or done.read_text() != wanted:
-            subprocess.run([sys.executable, "-m", "venv", "--clear", venv], check=True)
-            pip = [
-                venv / "bin" / "pip",
-                "--quiet",
-                "--disable-pip-version-check",
-                "install",
-                "--require-hashes",
-            ]
+            subprocess.run([sys.executable, "-m", "venv", "--clear", "--without-pip", venv], check=True)
+            pip = [sys.executable, "-m", "pip", "--python", venv / "bin" / "python", "--quiet"]
+            pip += ["--disable-pip-version-check", "install", "--no-deps", "--require-hashes"]
             subprocess.run([*pip, "-r", REQUIREMENTS], check=True)
             done.write_text(wanted)
     return venv / "bin" / "python"
