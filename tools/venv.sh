@@ -63,10 +63,24 @@ progress() {
   done
 }
 
+# Prints the path of the pip that comes with Python, to be run from its wheel: to install that one, only for the locked one to replace
+# it, takes five CPU seconds. Debian's packages keep the wheel in a folder of its own.
+bundled_pip() {
+  .venv/bin/python -I - <<'PYTHON'
+import ensurepip, pathlib, sysconfig
+
+folders = [sysconfig.get_config_var("WHEEL_PKG_DIR"), pathlib.Path(ensurepip.__file__).parent / "_bundled"]
+(wheel, *_) = [wheel for folder in folders if folder for wheel in pathlib.Path(folder).glob("pip-*.whl")]
+print(wheel / "pip")
+PYTHON
+}
+
 install_packages() {
+  local pip
+  pip=$(bundled_pip 2>>.venv/build.log) || fail "$python has no wheel of pip beside ensurepip; .venv/build.log has its own words"
   # A user's own settings of pip and Python are for other places than a virtualenv.
   env -u PIP_TARGET -u PIP_PREFIX -u PYTHONPATH -u PYTHONHOME PIP_USER=0 \
-    .venv/bin/python -m pip install --disable-pip-version-check --no-input --progress-bar off --require-hashes -r "$requirements" 2>&1 | progress
+    .venv/bin/python "$pip" install --disable-pip-version-check --no-input --progress-bar off --require-hashes -r "$requirements" 2>&1 | progress
 }
 
 explain() {
@@ -105,7 +119,7 @@ else
   echo "  1 of 3: making the folder …"
   kept=
   [[ ! -f .venv/supervisord.conf ]] || kept=$(cat .venv/supervisord.conf) # a deploy's: supervisorctl finds its server by it
-  env -u PYTHONPATH -u PYTHONHOME "$python" -m venv --clear .venv || fail "$python could not make .venv; see above"
+  env -u PYTHONPATH -u PYTHONHOME "$python" -m venv --clear --without-pip .venv || fail "$python could not make .venv; see above"
   [[ -z $kept ]] || printf '%s\n' "$kept" >.venv/supervisord.conf
 fi
 install_packages || explain

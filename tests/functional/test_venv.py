@@ -67,11 +67,13 @@ class Clone:
         return wrong if status else said
 
     def works(self) -> bool:
-        """Tell whether a command of the virtualenv runs and finds its packages here, and supervisorctl is our own."""
-        command = [self.folder / ".venv/bin/pip", "show", "--files", "iniconfig"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        """Tell whether it is found where it is, with its packages in it, when it is activated; and supervisorctl is our own."""
+        words = "source .venv/bin/activate; python -c 'import iniconfig; print(iniconfig.__file__)'"
+        done = subprocess.run(
+            ["bash", "-c", words], cwd=self.folder, capture_output=True, text=True, check=False
+        )
         own, there = self.folder / "tools/supervisorctl.sh", self.folder / ".venv/bin/supervisorctl"
-        return f"Location: {self.folder}/.venv/lib/" in done.stdout and filecmp.cmp(own, there, shallow=False)
+        return done.stdout.startswith(f"{self.folder}/.venv/lib/") and filecmp.cmp(own, there, shallow=False)
 
 
 @pytest.fixture(scope="module")
