@@ -106,6 +106,7 @@ def test_commands_that_need_little_are_refused_for_little(site: Site) -> None:
     """What a deploy repairs, and what it alone needs, keeps nobody from looking."""
     run = site.root / "supervisor/run"
     owner = run.stat()
+    (site.home / "lock").unlink()
     (site.home / "lock").mkdir()
     try:
         output = site.refused("playbooks/status.yml")
