@@ -13,15 +13,6 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 
-DOCUMENTATION = r"""
-module: check_inventory
-short_description: Check all settings of the inventory
-description:
-  - Runs on the controller, and fails with one line for each thing that is wrong.
-  - Warns of variables of the inventory that are close to a setting's name.
-options: {}
-"""
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:

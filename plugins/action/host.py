@@ -9,24 +9,6 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-DOCUMENTATION = r"""
-module: host
-short_description: Have the host do what Mooring does on one host
-description:
-  - Makes one call of C(mooring.host.calls), with its typed arguments.
-  - A call takes the instance's lock itself; within a run that has taken it by M(instance_lock), it goes in as that run's.
-  - In check mode a call that only looks runs as ever, one that can tell what it would do tells it. Any other is skipped.
-options:
-  call: {description: The call's name., type: str, required: true}
-  arguments: {description: "Its arguments; those of C(entries) may have C(template) and C(vars).", type: dict}
-  stdin_file: {description: "A file of the controller that follows the call: a bundle.", type: path}
-"""
-RETURN = r"""
-answer: {description: What the call has answered., type: dict, returned: success}
-progress: {description: What it has told meanwhile., type: list, returned: always}
-status: {description: "The exit status, as of mooringctl.", type: int, returned: always}
-"""
-
 TOOLS = Path(__file__).resolve().parents[2] / "tools"
 if str(TOOLS) not in sys.path:
     sys.path.append(str(TOOLS))

@@ -14,20 +14,6 @@ import yaml
 from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.plugins.action import ActionBase
 
-DOCUMENTATION = r"""
-module: prove
-short_description: Prove that no request fails
-description:
-  - Runs C(python -m prove) on the controller with the variables of the role C(prove) and those of the site, and tells at once
-    what it tells.
-  - It goes on in a session of its own. When Ansible ends before it, it takes back what it has changed.
-options: {}
-"""
-RETURN = r"""
-status: {description: The exit status of C(python -m prove)., type: int, returned: always}
-report: {description: The report for people., type: str, returned: always}
-"""
-
 REPOSITORY = Path(__file__).resolve().parents[2]
 PREFIX = "prove_"
 LINES = 20

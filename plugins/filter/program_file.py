@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("app/mooring/src", "tools"):
+for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
     if str(REPOSITORY / folder) not in sys.path:
         sys.path.append(str(REPOSITORY / folder))
 
