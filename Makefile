@@ -74,6 +74,7 @@ lint-python: venv ## The same without ansible-lint, which takes two minutes
 	@PYTHONPATH=$(SOURCES) lint-imports
 	@yamllint --strict .
 	@python tools/variables_doc.py --check
+	@python tools/roles_doc.py --check
 
 # What ansible-lint reads; folders too, since a file that is deleted changes its folder alone.
 LINTED := deploy.yml galaxy.yml ansible.cfg .ansible-lint .ansible-lint-ignore .yamllint requirements/controller.txt \
@@ -151,8 +152,9 @@ format: venv ## Format the Python code
 	@ruff format
 
 .PHONY: docs
-docs: venv ## Write docs/variables.md again from the tables of settings
+docs: venv ## Write docs/variables.md, and the roles' READMEs and entry points, again from what they tell of
 	@python tools/variables_doc.py
+	@python tools/roles_doc.py
 
 .PHONY: lock
 lock: venv ## Pin requirements/*.in to the newest versions, with hashes

@@ -22,6 +22,37 @@ def test_defaults_and_argument_specs_name_the_same_variables(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", ROLES)
+def test_each_variable_has_a_type_and_a_description_of_its_own(role: str) -> None:
+    specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta/argument_specs.yml").read_text())
+    options = specs["argument_specs"]["main"]["options"]
+    assert [name for name, option in options.items() if "type" not in option] == []
+    described = [option["description"] for option in options.values()]
+    assert [each for each in described if described.count(each) > 1] == []
+
+
+def test_a_variable_of_few_values_names_them() -> None:
+    choices = {"web_framework": ["django", "pecan"], "init": ["background", "systemd"]}
+    for role in ROLES:
+        specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta/argument_specs.yml").read_text())
+        for name, option in specs["argument_specs"]["main"]["options"].items():
+            wanted = choices.get(name) or choices.get(f"web_{name.removeprefix(f'{role}_')}")
+            if wanted or name == f"{role}_init":
+                assert option["choices"] == (wanted or choices["init"]), name
+
+
+def test_entry_points_are_documented_and_cost_a_playbook_no_task() -> None:
+    """Ansible would add a task that compares its variables; check_inventory has done that, and says it in a sentence."""
+    for path in [*(REPOSITORY / "playbooks").glob("*.yml"), *(REPOSITORY / "roles").glob("*/tasks/*.yml")]:
+        for task in tasks_of(yaml.safe_load(path.read_text())):
+            called = task.get("ansible.builtin.import_role") or task.get("ansible.builtin.include_role")
+            if isinstance(called, dict) and "tasks_from" in called:
+                assert called.get("rolespec_validate") is False, f"{path}: {task['name']}"
+                role = called["name"].removeprefix("mooring.mooring.")
+                specs = yaml.safe_load((REPOSITORY / "roles" / role / "meta/argument_specs.yml").read_text())
+                assert called["tasks_from"] in specs["argument_specs"], f"{path}: {task['name']}; make docs"
+
+
+@pytest.mark.parametrize("role", ROLES)
 def test_each_default_has_a_comment_above_it(role: str) -> None:
     lines = (REPOSITORY / "roles" / role / "defaults/main.yml").read_text().splitlines()
     commented = False
