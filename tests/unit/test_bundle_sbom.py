@@ -170,17 +170,16 @@ def test_a_requirement_that_cannot_be_read_names_nothing() -> None:
 
 def test_without_a_deploy_it_is_of_what_the_roles_install() -> None:
     def read(path: str) -> Any:
-        return yaml.safe_load((REPOSITORY / "roles" / path).read_text())
+        return yaml.safe_load((REPOSITORY / path).read_text())
 
     def names(*paths: Path) -> list[str]:
         return [str(path.relative_to(REPOSITORY)) for path in paths]
 
-    (release,) = read("release/tasks/bundle.yml")
-    (supervisor,) = read("supervisor/tasks/bundle.yml")
-    site, virtualenv = read("site/defaults/main.yml"), read("virtualenv/defaults/main.yml")
-    assert names(*write_sbom.RELEASE) == release["vars"]["virtualenv_requirements"]
-    assert names(*write_sbom.SUPERVISOR) == supervisor["vars"]["virtualenv_requirements"]
-    assert names(write_sbom.MOORING) == supervisor["vars"]["virtualenv_sources"]
+    wanted = read("playbooks/vars/wiring.yml")["virtualenv_wanted"]
+    site, virtualenv = read("roles/site/defaults/main.yml"), read("roles/virtualenv/defaults/main.yml")
+    assert names(*write_sbom.RELEASE) == wanted["release"]["requirements"]
+    assert names(*write_sbom.SUPERVISOR) == wanted["supervisor"]["requirements"]
+    assert names(write_sbom.MOORING) == wanted["supervisor"]["source"]
     assert names(*write_sbom.SHIPPED) == [*site["app_source"], site["app_requirements"]]
     assert names(write_sbom.INSTALLER) == [virtualenv["virtualenv_installer"]]
 
