@@ -210,8 +210,10 @@ def test_a_run_over_no_host_is_refused(tmp_path: Path) -> None:
 
 
 def test_every_playbook_begins_with_the_group_api() -> None:
-    """What the check of the inventory goes by."""
-    for playbook in REPOSITORY.glob("playbooks/*.yml"):
+    """What the check of the inventory goes by. A new site has no inventory yet."""
+    playbooks = {path for path in REPOSITORY.glob("playbooks/*.yml") if path.name != "new_site.yml"}
+    assert playbooks
+    for playbook in playbooks:
         assert "  hosts: api\n" in playbook.read_text(), playbook
 
 
@@ -322,6 +324,7 @@ def test_a_removal_leaves_what_is_not_its_own_and_names_it(site: Site, short: Pa
     conf.write_text(
         "[rpcinterface:mooring]\nsupervisor.rpcinterface_factory=mooring.plugin:make_rpcinterface\n"
     )
+    (root / ".mooring").write_text("")
     own = [root / "supervisor/conf.d/greeter-blue.conf", root / "instances/greeter/live.json"]
     foreign = [
         root / "supervisor/conf.d/cron.conf",
