@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import xmlrpc.client
-from pathlib import Path
 
 import pytest
 
 from functional.support import DEADLINE, Supervisord, Visitors, ask, free_port, listening, until
+from support.open_files import open_files
 
 
 @pytest.fixture
@@ -38,13 +37,7 @@ def each_blue(each_supervisord: Supervisord, url: str) -> Supervisord:
 
 def sockets_of(pid: int) -> dict[str, str]:
     """Return the inodes of a process's sockets by descriptor."""
-    found = {}
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            link = str(fd.readlink())
-            if link.startswith("socket:"):
-                found[fd.name] = link[8:-1]
-    return found
+    return {str(fd): link[8:-1] for fd, link in open_files(pid).items() if link.startswith("socket:")}
 
 
 def closed(port: int) -> bool:

@@ -14,6 +14,7 @@ import pytest
 
 from functional.support import alive, until
 from functional.worker_support import Worker
+from support.open_files import open_files
 
 WEBOB = {"PYTHONWARNINGS": "error,ignore::DeprecationWarning,ignore::ResourceWarning"}
 
@@ -42,7 +43,7 @@ def ask(one: Worker, path: str) -> str:
 
 
 def links_of(pid: int) -> list[str]:
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return list(open_files(pid).values())
 
 
 def ends(one: Worker) -> None:

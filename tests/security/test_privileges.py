@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mooring import target
+from support.open_files import open_files
 from tests.security.conftest import KEY, TOKEN, Host, run_in
 
 PLAYBOOKS = ["verify", "restart"]
@@ -94,7 +95,7 @@ def test_supervisord_has_nothing_of_the_deployer(host: Host) -> None:
     stat = (proc / "stat").read_text().rpartition(")")[2].split()
     assert stat[4] == "0", "it has no controlling terminal"
     assert stat[3] == proc.name, "it is the leader of a session of its own"
-    links = [str(link.readlink()) for link in (proc / "fd").iterdir()]
+    links = open_files(int(proc.name)).values()
     own = (str(host.site.root), "/dev/null", "socket:", "pipe:", "anon_inode:")
     assert [link for link in links if not link.startswith(own)] == []
 
