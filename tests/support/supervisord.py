@@ -33,13 +33,13 @@ childlogdir = {folder}/log
 minfds = {minfds}
 environment = PYTHONPATH="{sources}",PYTHONWARNINGS="ignore"
 [unix_http_server]
-file = {folder}/supervisor.sock
+file = {control}
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 [rpcinterface:mooring]
 supervisor.rpcinterface_factory = mooring.plugin:make_rpcinterface
 [supervisorctl]
-serverurl = unix://{folder}/supervisor.sock
+serverurl = unix://{control}
 [include]
 files = conf.d/*.conf
 """
@@ -82,7 +82,7 @@ class Supervisord:
 
     def __init__(self, folder: Path, python: Path = Path(sys.executable), minfds: int = 256) -> None:
         self.folder, self.python, self.minfds = folder, python, minfds
-        self.url = f"unix://{folder}/supervisor.sock"
+        self.control = folder / "supervisor.sock"
         self.process: subprocess.Popen[bytes] | None = None
         self.environ = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
         for name in ("conf.d", "log", "run"):
@@ -92,7 +92,11 @@ class Supervisord:
     def configure(self, *, nodaemon: bool = True) -> None:
         """Write supervisord.conf."""
         text = CONFIG.format(
-            folder=self.folder, sources=SOURCES, minfds=self.minfds, nodaemon=str(nodaemon).lower()
+            folder=self.folder,
+            control=self.control,
+            sources=SOURCES,
+            minfds=self.minfds,
+            nodaemon=str(nodaemon).lower(),
         )
         (self.folder / "supervisord.conf").write_text(text)
 
@@ -151,6 +155,11 @@ class Supervisord:
             return bool(self.rpc.supervisor.getState()["statename"] == "RUNNING")
         except (OSError, xmlrpc.client.Error):
             return False
+
+    @property
+    def url(self) -> str:
+        """Its control socket."""
+        return f"unix://{self.control}"
 
     @property
     def rpc(self) -> Rpc:

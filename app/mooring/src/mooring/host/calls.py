@@ -11,7 +11,12 @@ Python 3.8's standard library alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from mooring.host import errors
 
 
 @dataclass(frozen=True)
@@ -64,3 +69,16 @@ CALLS: dict[str, Call] = {
     "releases.restore": _operation("restore"),
     "prune": _operation("prune"),
 }
+
+
+def find(name: str) -> tuple[Callable[..., dict[str, Any]], bool]:
+    """Return the function of a call, and whether it only looks. CallError."""
+    call = CALLS.get(name)
+    if call is None:
+        raise errors.CallError(
+            f"Mooring as it is installed on this host knows no call {name}: deploy first with this version of Mooring"
+        )
+    function: Callable[..., dict[str, Any]] = getattr(
+        import_module(f"mooring.host.{call.module}"), call.function
+    )
+    return function, call.looks

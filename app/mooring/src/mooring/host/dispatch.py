@@ -124,8 +124,9 @@ def serve(
         say({"refused": {"message": texts.plain_lines(error), "status": error.status}})
         return error.status
     except KeyboardInterrupt:
-        say({"refused": {"message": "interrupted: run the same command again", "status": errors.INTERRUPTED}})
-        return errors.INTERRUPTED
+        stopped = errors.StoppedError()
+        say({"refused": {"message": str(stopped), "status": stopped.status}})
+        return stopped.status
     say({"result": done})
     return errors.DONE
 

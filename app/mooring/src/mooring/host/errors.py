@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DONE, REFUSED, USAGE, NOTHING_THERE, LOCKED = 0, 1, 2, 3, 4
-INTERRUPTED = 130
+INTERRUPTED, TERMINATED = 130, 143
 STATUSES = {
     DONE: "done",
     REFUSED: "refused or failed: the reason is on standard error, with what serves and the way out",
@@ -11,6 +11,7 @@ STATUSES = {
     NOTHING_THERE: "nothing of that name is here: no instance, no release, no installation",
     LOCKED: "somebody else changes this instance: nothing was done",
     INTERRUPTED: "interrupted (Ctrl-C): run the same command again, it goes on where this one ended",
+    TERMINATED: "ended by SIGTERM, as a shell tells it: the same",
 }
 """The exit statuses of a call, and of `mooringctl`."""
 
@@ -41,3 +42,12 @@ class LockedError(HostError):
     def __init__(self, text: str, holder: dict[str, object] | None = None) -> None:
         super().__init__(text)
         self.holder = holder or {}
+
+
+class StoppedError(HostError):
+    """The call was interrupted."""
+
+    status = INTERRUPTED
+
+    def __init__(self) -> None:
+        super().__init__("interrupted: run the same command again")

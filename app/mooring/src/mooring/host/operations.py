@@ -61,7 +61,7 @@ def deployed(root: Path, name: str) -> Instance:
         )
     raise errors.NothingThereError(
         f"There is no instance {name} in {root} on this host; deployed there: {', '.join(found)}. Name one of them,"
-        f" for example -e api_name={found[0]}, or deploy: ansible-playbook deploy.yml"
+        f" for example -e api_name={found[0]} (by hand: --instance {found[0]}), or deploy: ansible-playbook deploy.yml"
     )
 
 
@@ -241,10 +241,13 @@ def reconcile(  # noqa: PLR0913 - what, and how
     take_over: str = "",
     gate_timeout: float = Timeouts().gate,
     drain_timeout: float = Timeouts().drain,
+    check: bool,
     progress: Progress,
 ) -> dict[str, Any]:
     """Bring the processes to what is live, whatever an interrupted run has left; see `mooring.host.reconcile`."""
     mine = deployed(root, instance)
+    if check:
+        return reconciling.preview(mine, release, gate_timeout)
     with lock.changing(mine.lock, run, progress, take_over):
         return reconciling.reconcile(mine, release, Timeouts(gate_timeout, drain_timeout), progress)
 

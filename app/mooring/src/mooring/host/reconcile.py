@@ -7,6 +7,7 @@ other goes, and it is never replaced, since it would come up without a gate. Saf
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from supervisor.xmlrpc import Faults
@@ -18,9 +19,9 @@ from mooring.host.gate import Expected, Progress, gate, wait_process
 from mooring.host.instance import Instance
 from mooring.host.lastwords import Marks
 from mooring.host.live import NOTHING
-from mooring.host.place import drop, own_files, put
+from mooring.host.place import digest, drop, own_files, put
 from mooring.host.server import FaultError, Server, polling
-from mooring.host.state import find, repair
+from mooring.host.state import damage, find, repair
 from mooring.host.update import changed_groups, remove, update
 
 
@@ -71,6 +72,38 @@ def reconcile(
         "live": {"colour": state.live.colour, "release": state.live.release, "previous": state.live.previous},
         "manifest": manifest,
     }
+
+
+def preview(instance: Instance, wanted: str, timeout: float) -> dict[str, Any]:
+    """Tell what `reconcile` would start from and do, a sentence each in `would`; changes nothing. HostError.
+
+    It is what can be seen now: a reconcile looks at each step again.
+    """
+    state = find(instance, timeout)
+    if state.live == NOTHING:
+        raise HostError(f"Nothing is live in {instance.home}: deploy first")
+    if wanted not in ("", state.live.release):
+        raise HostError(
+            f"Release {wanted} is not live any more, release {state.live.release} is: deploy again"
+        )
+    if wrong := damage(instance, state.live):
+        raise HostError(f"{wrong[0]}, and that release is live: deploy again, which builds it again")
+    own = own_files(instance, state.live.release, state.live.colour)
+    would = [f"{state.doubt}: {live.path_of(instance.home)} is written again"] if state.doubt else []
+    would += [
+        f"{instance.program_file(group)} is put back, as the release has it"
+        for group, source in own.items()
+        if digest(source) != digest(instance.program_file(group))
+    ]
+    processes = Server.of(instance).processes()  # SilentError: a reconcile could not do anything either
+    would += [f"{group} drains and goes" for group in _groups(instance) if group not in own]
+    would += [f"{group} is added" for group in own if group not in {each.group for each in processes}]
+    would += [
+        f"{each.full_name} is started"
+        for each in processes
+        if each.group in own and each.state in ("STOPPED", "FATAL")
+    ]
+    return {"changed": bool(would), "would": would, "live": asdict(state.live)}
 
 
 def _groups(instance: Instance) -> list[str]:
