@@ -210,7 +210,7 @@ def test_check_file(supervisord: Supervisord) -> None:
 
 
 def test_the_command_itself(instance: Instance) -> None:
-    """`mooringctl`, for people: text on stdout, the reason of a refusal on stderr."""
+    """For people: text on stdout, the reason of a refusal on stderr."""
     instance.gate("blue")
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
@@ -234,7 +234,7 @@ def test_the_command_itself(instance: Instance) -> None:
     )
     done = run("gate", "--colour", "red")
     assert done.returncode == 2
-    assert "usage: mooringctl gate" in done.stderr
+    assert "usage: mooring.host.control gate" in done.stderr
     assert "wait until N of N workers" in run("gate", "--help").stdout
 
 

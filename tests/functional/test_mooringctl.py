@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from mooring import removal
-from mooring.host import calls, cli, cli_texts, errors, lock, where
+from mooring.host import calls, cli, cli_texts, differences, errors, lock, where
+from mooring.host.instance import Root
 from support.folders import short_folder
 from support.hosted import Hosted
 from support.supervisord import Supervisord
@@ -120,6 +121,21 @@ def test_a_difference_is_shown(host: Hosted) -> None:
     done = host.ctl("rollback", "--diff").stdout
     assert '+ "release": "r2"' in done
     assert done.endswith("Before it was release r1.\n")
+
+
+def test_a_difference_shows_no_secret(host: Hosted) -> None:
+    for release in ("r1", "r2"):
+        secrets = host.release_folder(release) / "secrets.json"
+        secrets.parent.chmod(0o755)
+        secrets.write_text(f'{{"PASSWORD": "of {release}"}}')
+    try:
+        differences_shown = differences.of_releases(Root(host.root).instance("api"), "r1", "r2")
+        assert '+ "release": "r2"' in differences_shown
+        assert "PASSWORD" not in differences_shown
+    finally:
+        for release in ("r1", "r2"):
+            (host.release_folder(release) / "secrets.json").unlink()
+            host.release_folder(release).chmod(0o555)
 
 
 def test_a_reconcile_puts_back_what_somebody_has_changed(host: Hosted) -> None:

@@ -50,18 +50,10 @@ def listed(host: Host, uid: int) -> bool:
     try:
         one.wait(60)
         control = host.site.root / "supervisor/venv/bin/mooringctl"
-        command = [
-            control,
-            "--json",
-            "--run-dir",
-            host.site.home / "run",
-            "leftovers",
-            "--instance",
-            "greeter",
-        ]
+        command = [control, "leftovers", "--instance", "greeter", "--json"]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
         assert Path(f"/proc/{child}").exists()
-        return child in [each["pid"] for each in json.loads(done.stdout)]
+        return child in [each["pid"] for each in json.loads(done.stdout)["leftovers"]]
     finally:
         one.communicate(b"\n")
 

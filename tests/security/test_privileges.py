@@ -233,7 +233,7 @@ def test_root_obeys_neither_the_folder_where_it_is_nor_its_environment(host: Hos
     tools = Path(sys.executable).parent
     for words in (
         [home / "venv/bin/mooringctl", "--help"],
-        [home / "venv/bin/mooringctl", "--server", f"unix://{home}/run/supervisor.sock", "wait-server"],
+        [home / "venv/bin/mooringctl", "verify", "--instance", "greeter"],
         [home / "venv/bin/supervisorctl", "-c", host.conf, "pid"],
         [home / "venv/bin/supervisord", "--version"],
         [tools / "supervisorctl", "-c", host.conf, "pid"],
@@ -241,10 +241,10 @@ def test_root_obeys_neither_the_folder_where_it_is_nor_its_environment(host: Hos
         done = run_in(words, planted)
         assert done.returncode == 0, done.stdout + done.stderr
         assert not executed.exists(), f"{words}: {executed.read_text()}"
-    run_in([home / "venv/bin/python", "-m", "mooring.host.control", "--help"], planted)
+    run_in([home / "venv/bin/python", "-m", "mooring.host.cli", "--help"], planted)
     assert executed.exists(), "that is what the attack can do"
     executed.unlink()
     link = planted.parent / "mooringctl"
     link.symlink_to(home / "venv/bin/mooringctl")
-    assert run_in([link, "--help"], planted).stdout.startswith("usage: mooringctl ")
+    assert run_in([link, "--help"], planted).stdout.startswith("Usage: mooringctl ")
     link.unlink()

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mooring.host.gate import Expected, gate
+from mooring.host.instance import Root
+from mooring.host.server import Server
 from prove.operations import Act, Played
 from prove.state import State, look, request, result
 from support.load.generator import Generator
@@ -125,18 +128,9 @@ class Stage(Site):
 
     def gate(self) -> None:
         """Wait until every worker of the live release is ready."""
-        live, home = self.live(), self.root / "supervisor"
-        words = ["--server", f"unix://{home}/run/supervisor.sock", "--run-dir", str(self.home / "run")]
-        words += ["gate", "--instance", self.name, "--colour", live["colour"], "--release", live["release"]]
-        words += ["--workers", str(self.manifest()["workers"]), "--timeout", "60"]
-        done = subprocess.run(
-            [home / "venv/bin/mooringctl", *words],
-            text=True,
-            capture_output=True,
-            check=False,
-            timeout=90,
-        )
-        assert done.returncode == 0, done.stderr
+        live, mine = self.live(), Root(self.root).instance(self.name)
+        expected = Expected(mine.group(live["colour"]), live["release"], int(self.manifest()["workers"]))
+        gate(Server.of(mine), mine.run_dir, expected, 60, lambda _: None)
 
     def tell(self, skip: int = 0) -> str:
         """Tell of the failures, but for the first `skip`: what, when, held by whom, and what the logs say."""

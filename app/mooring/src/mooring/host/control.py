@@ -1,4 +1,7 @@
-"""The command line. Exit status: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage."""
+"""The steps of a switch one by one, as a command line of their own: tests call them so. Operators have `mooring.host.cli`.
+
+Exit status: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage.
+"""
 
 from __future__ import annotations
 
@@ -160,7 +163,7 @@ def _check_file(given: argparse.Namespace) -> tuple[Any, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="mooringctl",
+        prog="mooring.host.control",
         description="Steer one instance by its supervisord. Exit status: 0 done, 1 refused or failed (the"
         " reason is on stderr), 2 wrong usage.",
     )
