@@ -27,7 +27,8 @@ KNOBS: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def told(site: Site) -> Iterator[Site]:
     """Deploy what tells of itself."""
-    site.deploy(**KNOBS)
+    site.deploy(**KNOBS)  # the umask is supervisord's own as well, which reloads
+    assert site.pids().keys() >= {"greeter-bootstrap", "greeter-teller"}, "it ends when everything runs again"
     yield site
     site.deploy()
     # The companion of an ordinary user may write in its folder; a removal leaves what an application has put there.

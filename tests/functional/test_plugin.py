@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import xmlrpc.client
-from pathlib import Path
 
 import pytest
 
 from support.ports import free_port
+from support.processes import open_files
 from support.supervisord import Supervisord
 from support.visitors import Visitors, ask, listening
 from support.waiting import DEADLINE, until
@@ -41,13 +40,7 @@ def each_blue(each_supervisord: Supervisord, url: str) -> Supervisord:
 
 def sockets_of(pid: int) -> dict[str, str]:
     """Return the inodes of a process's sockets by descriptor."""
-    found = {}
-    for fd in Path(f"/proc/{pid}/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
-            link = str(fd.readlink())
-            if link.startswith("socket:"):
-                found[fd.name] = link[8:-1]
-    return found
+    return {str(fd): link[8:-1] for fd, link in open_files(pid).items() if link.startswith("socket:")}
 
 
 def closed(port: int) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import resource
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from support.processes import open_files
 from support.waiting import until
 from support.worker import Client, Worker, worker
 
@@ -47,9 +47,7 @@ def chunks(body: bytes, trailers: bytes = b"") -> bytes:
 
 def files_of(one: Worker) -> list[str]:
     """The files of its run folder that the worker holds open, with a name or without one."""
-    held = [
-        str(path.readlink()) for path in Path(f"/proc/{one.process.pid}/fd").iterdir() if path.is_symlink()
-    ]
+    held = open_files(one.process.pid).values()
     known = (f"{one.folder}/log", f"{one.folder}/test.load")
     return [path for path in held if path.startswith(f"{one.folder}/") and path not in known]
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from support.process_worker import ask, start
-from support.processes import alive
+from support.processes import alive, open_files
 from support.waiting import until
 from support.worker import Worker, page
 
@@ -26,7 +26,7 @@ def one(request: pytest.FixtureRequest) -> Iterator[Worker]:
 
 
 def links_of(pid: int) -> list[str]:
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+    return list(open_files(pid).values())
 
 
 def ends(one: Worker) -> None:

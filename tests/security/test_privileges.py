@@ -12,6 +12,7 @@ from typing import Any
 
 from mooring.host import probe
 from support.intruder import KEY, TOKEN, Host, run_in
+from support.processes import open_files
 
 PLAYBOOKS = ["verify", "restart"]
 PROGRAMS = {"-m mooring.bootstrap", "-m mooring.worker", "-m mooring.companion", "-c import greeter"}
@@ -94,7 +95,7 @@ def test_supervisord_has_nothing_of_the_deployer(host: Host) -> None:
     stat = (proc / "stat").read_text().rpartition(")")[2].split()
     assert stat[4] == "0", "it has no controlling terminal"
     assert stat[3] == proc.name, "it is the leader of a session of its own"
-    links = [str(link.readlink()) for link in (proc / "fd").iterdir()]
+    links = open_files(int(proc.name)).values()
     own = (str(host.site.root), "/dev/null", "socket:", "pipe:", "anon_inode:")
     assert [link for link in links if not link.startswith(own)] == []
 

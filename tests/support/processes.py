@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 
@@ -16,6 +17,15 @@ def alive(pid: int) -> bool:
 def socket_inode(pid: int, fd: int = 0) -> str:
     """Return the inode of the socket that a process has at that descriptor."""
     return str(Path(f"/proc/{pid}/fd/{fd}").readlink()).removeprefix("socket:[").rstrip("]")
+
+
+def open_files(pid: int) -> dict[int, str]:
+    """Return what each descriptor of a process leads to (proc_pid_fd(5)). One that is closed meanwhile is left out."""
+    found = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            found[int(link.name)] = str(link.readlink())
+    return found
 
 
 def turns(pid: int) -> int:

@@ -55,6 +55,7 @@ CALLS: dict[str, Call] = {
     "instance.remove": _bare("remove", "remove"),
     "supervisord.start": _operation("start"),
     "supervisord.wait": _operation("wait", looks=True),
+    "supervisord.reload": _operation("reload"),
     "release.place": _operation("place_release"),
     "plan": _operation("plan"),
     "switch": _operation("switch"),

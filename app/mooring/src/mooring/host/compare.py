@@ -39,7 +39,9 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         "virtualenv": integrity.choose("virtualenv", mine.home / "venvs", virtualenv),
         "release": integrity.choose("release", mine.releases, release),
     }
-    pid = daemon.Daemon(where.configuration).find(timeout)
+    supervisord = daemon.Daemon(where.configuration)
+    pid = supervisord.find(timeout)
+    outdated = pid != 0 and where.configuration.exists() and supervisord.outdated(timeout)
     differences = [f"{path} differs" for path in placed["paths"]]
     differences += [
         f"{kind} {tree['name']} is not there" for kind, tree in trees.items() if not tree["exists"]
@@ -52,6 +54,10 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         differences.append(f"{link} leads elsewhere")
     if not pid:
         differences.append("supervisord does not run")
+    elif outdated:
+        differences.append(
+            f"supervisord (process {pid}) has not read {where.configuration} since it was changed"
+        )
     if lock.is_held(mine.lock, run):
         differences.append(f"{mine.lock} is held by another run")
     return {
@@ -63,4 +69,5 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         "diff": placed["diff"],
         "before": placed["before"],
         "supervisord": pid,
+        "outdated": outdated,
     }

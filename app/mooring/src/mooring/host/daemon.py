@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -35,7 +36,7 @@ CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
 POLL = 0.1  # seconds between two looks
 PATIENCE = 900.0
 """Seconds to wait for another command that changes an instance: longer than the longest drain that playbooks allow."""
-BAD_NAME, CANT_REREAD = 10, 92  # supervisor.xmlrpc.Faults
+UNKNOWN_METHOD, BAD_NAME, CANT_REREAD = 1, 10, 92  # supervisor.xmlrpc.Faults
 
 
 class DaemonError(errors.HostError):
@@ -79,6 +80,30 @@ class Daemon:
                 f"it says that it is process {pid!r:.40}, which is none of its user's"
             )
         return pid
+
+    def outdated(self, timeout: float) -> bool:
+        """Tell whether it runs with another configuration than `conf`: that was changed, and it was not reloaded since.
+
+        One without our plugin, or with a plugin that cannot tell, is taken as it is. DaemonError when it has not answered after
+        `timeout` seconds: while it is reloaded, it has no control socket for a moment.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                loaded = self.call("mooring.getConfiguration")
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode == UNKNOWN_METHOD:
+                    return False
+                why = fault.faultString
+            except (OSError, xmlrpc.client.Error) as error:
+                why = getattr(error, "strerror", None) or str(error)
+            else:
+                return bool(loaded != hashlib.sha256(self.conf.read_bytes()).hexdigest())
+            if time.monotonic() > end:
+                raise DaemonError(
+                    f"supervisord of {self.conf} does not answer: {why}. Run the same command again."
+                )
+            time.sleep(POLL)
 
     def process(self) -> int:
         """Look for its process in /proc, by its user and its command line (proc_pid_cmdline(5)); 0 for none.

@@ -6,6 +6,7 @@ changes it holds its lock. The parameters are the arguments of the call (`moorin
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -43,10 +44,14 @@ from mooring.host import (
 )
 from mooring.host.gate import Progress, Timeouts
 from mooring.host.instance import Instance, Root
-from mooring.host.server import Server
+from mooring.host.server import Server, SilentError, polling
 
 START_TIMEOUT = 20.0
 """Seconds within which supervisord must answer after its start."""
+RELOAD_TIMEOUT = 900.0
+"""Seconds within which supervisord must have drained and started all that it runs: longer than the longest drain."""
+MOVING = ("STARTING", "BACKOFF", "STOPPING")
+"""States of a process that supervisord leaves by itself."""
 
 
 def deployed(root: Path, name: str) -> Instance:
@@ -108,6 +113,30 @@ def start(root: Path, user: str, *, timeout: float = START_TIMEOUT, progress: Pr
 def wait(root: Path, *, timeout: float = START_TIMEOUT) -> dict[str, Any]:
     """Wait until supervisord answers, `timeout` seconds at most; its `pid`."""
     return {"changed": False, "pid": Server(f"unix://{Root(root).control}").wait(timeout)}
+
+
+def reload(root: Path, *, timeout: float = RELOAD_TIMEOUT, progress: Progress) -> dict[str, Any]:
+    """Have supervisord read its configuration again if that was changed, and wait until all that it runs is started again.
+
+    It answers a reload at once, drains every process of every instance, and starts them again; the sockets stay open meanwhile.
+    What does not come up again is left to who looks at that instance. HostError after `timeout` seconds.
+    """
+    where = Root(root)
+    if not daemon.Daemon(where.configuration).outdated(START_TIMEOUT):
+        return {"changed": False}
+    progress("supervisord reads its changed configuration, and starts all that it runs again")
+    server = Server(f"unix://{where.control}")
+    server.call("supervisor.restart")
+    moving: list[str] = []
+    for _ in polling(timeout):
+        with contextlib.suppress(SilentError):
+            moving = [each.full_name for each in server.processes() if each.state in MOVING]
+            if not moving:
+                return {"changed": True}
+    raise errors.HostError(
+        f"supervisord of {root} on this host was told to read its changed configuration, and has not started everything again"
+        f" after {timeout:g} s: {', '.join(moving) or 'it still drains'}. It goes on; look with mooringctl status."
+    )
 
 
 def place_release(  # noqa: PLR0913 - what goes into it

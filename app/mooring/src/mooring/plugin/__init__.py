@@ -37,10 +37,12 @@ makes the groups: so the import installs the changes below. They work with super
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import select
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 from supervisor import events, options, process, rpcinterface, xmlrpc
@@ -163,6 +165,7 @@ class SocketsRPCInterface:
 
     def __init__(self, supervisord: Any) -> None:
         self._supervisord = supervisord
+        self._configuration = hashlib.sha256(Path(supervisord.options.configfile).read_bytes()).hexdigest()
 
     def _groups_of(self, url: str) -> list[str]:
         active = [group.config for group in self._supervisord.process_groups.values()]
@@ -181,6 +184,13 @@ class SocketsRPCInterface:
         @return array result  structs of url, fd, inode (as text), backlog, adopted, groups
         """
         return [{**facts, "groups": self._groups_of(facts["url"])} for facts in shared.facts()]
+
+    def getConfiguration(self) -> str:  # noqa: N802
+        """Tell which configuration supervisord has read, when it was started or last reloaded.
+
+        @return string result  the SHA-256 of the file's bytes, in hexadecimal; included files do not count
+        """
+        return self._configuration
 
     def checkSocket(self, name: str) -> bool:  # noqa: N802
         """Tell whether the socket of a configured group is open or could be opened now; changes nothing.
