@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+from pathlib import Path
 from typing import Any
+from venv import EnvBuilder
 
 import pytest
 
 import on_host
+from mooring.host import errors
 
 
 class NoisyHost:
@@ -45,3 +48,28 @@ def test_a_program_that_cannot_be_started_is_told(chdir: str | None) -> None:
     done = on_host.run(NoisyHost(), {}, ["no-such-program"], chdir=chdir)
     assert done["rc"] != 0
     assert ("no such folder" if chdir else "no-such-program") in done["stderr"]
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        (None, "Mooring is not installed in {} on this host, or its Python has gone"),
+        (
+            "mooring",
+            "Mooring in {} on this host is of a version that this one cannot ask (what it runs serves on)",
+        ),
+        ("", "Mooring in {} on this host is of a version that this one cannot ask (what it runs serves on)"),
+    ],
+)
+def test_a_host_without_this_version_is_told_to_deploy(tmp_path: Path, module: str | None, says: str) -> None:
+    """Nothing at all, an older Mooring without the program, or none in that virtualenv."""
+    venv = tmp_path / "supervisor/venv"
+    if module is not None:
+        EnvBuilder(with_pip=False, symlinks=True).create(venv)
+        (packages,) = venv.glob("lib/python3*/site-packages")
+        if module:
+            (packages / module).mkdir()
+            (packages / module / "__init__.py").touch()
+    done = on_host.call(NoisyHost(), {}, "status", {"root": str(tmp_path), "instance": "api"})
+    assert done.why == says.format(tmp_path) + ": deploy with this version first, ansible-playbook deploy.yml"
+    assert done.status == errors.NOTHING_THERE

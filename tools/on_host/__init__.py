@@ -193,10 +193,23 @@ def call(  # noqa: PLR0913 - what, how, and with what data
     else:
         words = [f"{arguments.get('root')}/supervisor/venv/bin/python", "-I", "-m", "mooring.host"]
         done = run(action, variables, words, request.encode() + behind)
-        if done.get("rc") in (126, 127):
-            why = f"Mooring is not installed in {arguments.get('root')}, or its Python has gone"
-            return Answered(why=f"{why}: deploy, ansible-playbook deploy.yml", status=errors.NOTHING_THERE)
+        if why := _lacking(done):
+            said = f"{why.format(arguments.get('root'))}: deploy with this version first, ansible-playbook deploy.yml"
+            return Answered(why=said, status=errors.NOTHING_THERE)
     return answered(name, str(done.get("stdout") or ""), _why(done))
+
+
+RUNPY = re.compile(r"No module named '?mooring\b")
+"""How `python -m` says that there is no such module, and that there is not even its package."""
+
+
+def _lacking(done: dict[str, Any]) -> str:
+    """Say what is wrong when the program could not even be started; "" when it was. `{}` stands for mooring_root."""
+    if done.get("rc") in (126, 127):
+        return "Mooring is not installed in {} on this host, or its Python has gone"
+    if not done.get("stdout") and RUNPY.search(str(done.get("stderr"))):
+        return "Mooring in {} on this host is of a version that this one cannot ask (what it runs serves on)"
+    return ""
 
 
 def parameters(name: str) -> set[str]:
