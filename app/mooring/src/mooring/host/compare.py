@@ -6,6 +6,7 @@ against their manifests, and supervisord is looked for. Whether what serves is r
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
     virtualenv: str,
     release: str,
     timeout: float = 20,
+    units: list[str] | None = None,
     run: str = "",
     secret: bool = False,
 ) -> dict[str, Any]:
@@ -28,7 +30,8 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
 
     `entries` are files, folders and links as `place` takes them; `supervisor_virtualenv` and `virtualenv` name the bundles that
     supervisord and the release run from, `release` is the hash of what goes into the release. `timeout`, in seconds, is
-    for a supervisord that runs and does not answer. Another run than `run` that has the lock is a difference.
+    for a supervisord that runs and does not answer. `units` are those of systemd that it runs by; one whose file was changed
+    since systemd has read it is a difference. Another run than `run` that has the lock is one as well.
     PlacingError, DaemonError, OSError.
     """
     where = Root(root)
@@ -58,6 +61,8 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         differences.append(
             f"supervisord (process {pid}) has not read {where.configuration} since it was changed"
         )
+    unread = _unread(units or [])
+    differences += [f"systemd has not read {unit} since it was changed" for unit in unread]
     if lock.is_held(mine.lock, run):
         differences.append(f"{mine.lock} is held by another run")
     return {
@@ -70,4 +75,23 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         "before": placed["before"],
         "supervisord": pid,
         "outdated": outdated,
+        "unread_units": unread,
     }
+
+
+def _unread(units: list[str]) -> list[str]:
+    """List those whose files were changed since systemd has read them (systemctl(1), NeedDaemonReload). OSError."""
+    if not units:
+        return []
+    done = subprocess.run(
+        ["systemctl", "show", "--property=Id,NeedDaemonReload", *units],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [
+        dict(line.split("=", 1) for line in each.splitlines() if "=" in line)
+        for each in done.stdout.split("\n\n")
+    ]
+    return [each["Id"] for each in told if each.get("NeedDaemonReload") == "yes" and each.get("Id") in units]
