@@ -32,10 +32,10 @@ class CallbackModule(CallbackBase):
     def v2_playbook_on_start(self, playbook: Any) -> None:
         """Refuse. Raises SystemExit, the one way for a callback to end a run."""
         plays = playbook.get_plays()
-        if not any(play.hosts in (GROUP, [GROUP]) for play in plays):
-            return  # not one of ours
         manager = plays[0].get_variable_manager()
         inventory = manager._inventory
+        if not any(_hosts(play, manager) in (GROUP, [GROUP]) for play in plays):
+            return  # not one of ours
         said = ""
         if not inventory.get_hosts(GROUP, ignore_limits=True):
             said = nobody([source if "," in source else unfrackpath(source) for source in inventory._sources])

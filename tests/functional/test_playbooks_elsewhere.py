@@ -18,17 +18,22 @@ PLAYBOOKS = [
 ]
 
 
-def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Have Ansible read playbooks, with their roles, from that folder."""
+def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run ansible-playbook in that folder, without any configuration of ours."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     return subprocess.run(
-        [Path(sys.executable).parent / "ansible-playbook", "--syntax-check", *words],
+        [Path(sys.executable).parent / "ansible-playbook", *words],
         cwd=folder,
         env=environment,
         text=True,
         capture_output=True,
         check=False,
     )
+
+
+def check(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Have Ansible read playbooks, with their roles, from that folder."""
+    return run(folder, "--syntax-check", *words)
 
 
 def test_from_another_folder() -> None:
@@ -51,3 +56,12 @@ def test_in_a_clone_that_everybody_may_write_to(tmp_path: Path, mode: int) -> No
     done = check(clone, "-i", "inventory/local", *PLAYBOOKS)
     assert done.returncode == 0, done.stderr
     assert ("world writable" in done.stderr) == (mode == 0o777)
+
+
+@pytest.mark.parametrize("playbook", [each for each in PLAYBOOKS if not each.endswith("new_site.yml")])
+def test_without_a_host_it_says_what_to_do(tmp_path: Path, playbook: str) -> None:
+    """Ansible's own way is to do nothing, and to call that a success."""
+    (tmp_path / "inventory.ini").write_text("[others]\nlocalhost ansible_connection=local\n")
+    done = run(tmp_path, "-i", "inventory.ini", str(REPOSITORY / playbook))
+    assert done.returncode != 0, done.stdout
+    assert "no host is in the group api. Ansible ignores the ansible.cfg of a folder" in " ".join(done.stderr.split())
