@@ -47,6 +47,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             arguments,
             check=bool(self._task.check_mode),
             data=Path(file) if file else None,
+            virtualenv=str(self._task.args.get("virtualenv") or ""),
         )
         result.update(progress=done.progress, status=done.status)
         if done.result is None:

@@ -12,6 +12,11 @@ description:
 options:
   call: {description: The call's name., type: str, required: true}
   arguments: {description: "Its arguments; those of C(entries) may have C(template) and C(vars).", type: dict}
+  virtualenv:
+    description:
+      - The virtualenv on the host in which a call runs that needs Mooring installed.
+      - By default that which supervisord runs from, C(mooring_root/supervisor/venv).
+    type: path
   stdin_file: {description: "A file of the controller that follows the call: a bundle.", type: path}
 """
 

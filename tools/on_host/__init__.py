@@ -179,8 +179,12 @@ def call(  # noqa: PLR0913 - what, how, and with what data
     *,
     check: bool = False,
     data: Path | None = None,
+    virtualenv: str = "",
 ) -> Answered:
-    """Make a call of `mooring.host.calls` on the host; `data` is a file of the controller that follows it."""
+    """Make a call of `mooring.host.calls` on the host; `data` is a file of the controller that follows it.
+
+    A call that needs Mooring installed runs in this virtualenv of the host, "" for that which supervisord runs from.
+    """
     found = CALLS.get(name)
     if found is None:
         return Answered(why=f"there is no call {name}", status=errors.USAGE)
@@ -191,7 +195,8 @@ def call(  # noqa: PLR0913 - what, how, and with what data
         words = ["python3", "-I", "-c", READ, str(len(program))]
         done = run(action, variables, words, program + request.encode() + behind)
     else:
-        words = [f"{arguments.get('root')}/supervisor/venv/bin/python", "-I", "-m", "mooring.host"]
+        virtualenv = virtualenv or f"{arguments.get('root')}/supervisor/venv"
+        words = [f"{virtualenv}/bin/python", "-I", "-m", "mooring.host"]
         done = run(action, variables, words, request.encode() + behind)
         if why := _lacking(done):
             said = f"{why.format(arguments.get('root'))}: deploy with this version first, ansible-playbook deploy.yml"

@@ -28,6 +28,7 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
 ) -> dict[str, Any]:
     """Compare the host with what is wanted of it; `same` when nothing differs, and a sentence for each difference.
 
+    `set_up`: supervisord runs as it is wanted, and all that a deploy places outside of releases stands there.
     `entries` are files, folders and links as `place` takes them; `supervisor_virtualenv` and `virtualenv` name the bundles that
     supervisord and the release run from, `release` is the hash of what goes into the release. `timeout`, in seconds, is
     for a supervisord that runs and does not answer. `units` are those of systemd that it runs by; one whose file was changed
@@ -45,30 +46,28 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
     supervisord = daemon.Daemon(where.configuration)
     pid = supervisord.find(timeout)
     outdated = pid != 0 and where.configuration.exists() and supervisord.outdated(timeout)
-    differences = [f"{path} differs" for path in placed["paths"]]
-    differences += [
-        f"{kind} {tree['name']} is not there" for kind, tree in trees.items() if not tree["exists"]
-    ]
+    outside = [f"{path} differs" for path in placed["paths"]]
     link = where.supervisor / "venv"
     if (
         trees["supervisor"]["exists"]
         and link.resolve() != where.supervisor / "venvs" / trees["supervisor"]["name"]
     ):
-        differences.append(f"{link} leads elsewhere")
+        outside.append(f"{link} leads elsewhere")
     if not pid:
-        differences.append("supervisord does not run")
+        outside.append("supervisord does not run")
     elif outdated:
-        differences.append(
-            f"supervisord (process {pid}) has not read {where.configuration} since it was changed"
-        )
+        outside.append(f"supervisord (process {pid}) has not read {where.configuration} since it was changed")
     unread = _unread(units or [])
-    differences += [f"systemd has not read {unit} since it was changed" for unit in unread]
+    outside += [f"systemd has not read {unit} since it was changed" for unit in unread]
+    lacking = [f"{kind} {tree['name']} is not there" for kind, tree in trees.items() if not tree["exists"]]
+    differences = outside + lacking
     if lock.is_held(mine.lock, run):
         differences.append(f"{mine.lock} is held by another run")
     return {
         **trees,
         "changed": False,
         "same": not differences,
+        "set_up": not outside and trees["supervisor"]["exists"],
         "differences": differences,
         "paths": placed["paths"],
         "diff": placed["diff"],
