@@ -145,6 +145,7 @@ class Daemon:
         """
         own = re.compile(re.escape(instance) + "-[a-z][a-z0-9_]*")  # as mooring.host.server.own_groups
         files = [path for path in (self.conf.parent / "conf.d").glob("*.conf") if own.fullmatch(path.stem)]
+        left = drafts(self.conf.parent / "conf.d", own)
         running = self.find(CALL_TIMEOUT) != 0
         groups = {path.stem for path in files}
         if running:
@@ -155,7 +156,7 @@ class Daemon:
                 else []
             )
             groups |= {name for name in names if isinstance(name, str) and own.fullmatch(name)}
-        for path in files:
+        for path in files + left:
             drop(path)
         if running:
             with _passing(CANT_REREAD):  # a wrong file that is not ours prevents no removal
@@ -277,6 +278,12 @@ def _turn(run_dir: Path | None) -> Any:
 
 def _progress(line: str) -> None:
     texts.write_line(sys.stderr, line)
+
+
+def drafts(conf_dir: Path, own: re.Pattern[str]) -> list[Path]:
+    """List what a killed command has left of program files that it wrote (`mooring.host.files.write`), of groups of `own`."""
+    found = sorted(conf_dir.glob("*.conf.partial"))
+    return [path for path in found if own.fullmatch(path.name[: -len(".conf.partial")])]
 
 
 def drop(path: Path) -> bool:

@@ -55,6 +55,13 @@ def drop(path: Path) -> bool:
         return daemon.drop(path)
 
 
+def drop_drafts(instance: Instance) -> None:
+    """Remove what commands that were killed while they wrote a file have left beside it. HostError."""
+    for path in daemon.drafts(instance.conf_dir, instance.groups):
+        drop(path)
+    drop(live.path_of(instance.home).with_name("live.json.partial"))
+
+
 def name_live(instance: Instance, named: Live) -> None:
     """Write the state file. HostError; then the old one is as it was."""
     with _writing(live.path_of(instance.home)):

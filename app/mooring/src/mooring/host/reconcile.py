@@ -19,7 +19,7 @@ from mooring.host.gate import Expected, Progress, gate, wait_process
 from mooring.host.instance import Instance
 from mooring.host.lastwords import Marks
 from mooring.host.live import NOTHING
-from mooring.host.place import digest, drop, own_files, put
+from mooring.host.place import digest, drop, drop_drafts, own_files, put
 from mooring.host.server import FaultError, Server, polling
 from mooring.host.state import damage, find, repair
 from mooring.host.update import changed_groups, remove, update
@@ -53,6 +53,7 @@ def reconcile(
     doomed = [group for group in _groups(instance) if group not in own]
     written = [put(source, instance.program_file(group)) for group, source in own.items()]
     dropped = [drop(instance.program_file(group)) for group in doomed]
+    drop_drafts(instance)
     if serving in changed_groups(server):
         raise HostError(
             f"{serving} runs with another program file than release {state.live.release} has. It serves on as it is:"
