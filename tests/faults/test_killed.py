@@ -154,6 +154,21 @@ def other(release: str) -> str:
     return "r2" if release == "r1" else "r1"
 
 
+def test_a_rollback(host: Host) -> None:
+    if not live.read(host.home).previous:
+        host.change("switch", release="r2")
+    for step in range(
+        1, MOST, 3
+    ):  # its steps are those of a switch; not the same ones are followed by the same command
+        old = live.read(host.home)
+        if not host.killed("rollback", step):
+            break
+        host.change("rollback", release=old.previous)
+        host.assert_whole(old.previous)
+    host.assert_whole(old.previous)
+    assert step > 20
+
+
 def test_a_restart(host: Host) -> None:
     release = host.live()["release"]
     for step in range(1, MOST):
