@@ -1,33 +1,53 @@
-"""Deploys that are killed at a task: a run again converges, nothing is ever mixed, no request fails."""
+"""Deploys that are killed at a moment: a run again converges, nothing is ever mixed, no request fails.
+
+What is killed is the playbook, or the program that changes the host. Each single step of that program: test_host_steps.py.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from support.faults import assert_not_mixed, harmless
-from support.load.stage import Stage
+from support.faults import assert_not_mixed, begun_post, finish_post, harmless, private_state
+from support.load.stage import NAME, Stage
 
 EVERY = os.environ.get("FAULTS_EVERY_TASK", "")
 """Set, every task of a deploy is a boundary (half an hour), not those alone that change something."""
 
 # The tasks that change what a later run finds, in the order of a deploy. Ansible names one when it has ended.
-BOUNDARIES = [
-    "Write what went into the release, and render the program files",
-    "Put the other colour's program file in place",
-    "Start the other colour",
-    "Wait at the gate until every new worker is ready",
-    "Name the new colour live",
-    "Bring the processes to what is live, and drain the other colour",
-    "Release the lock",
+TASKS = [
+    "Create the instance's folders, and take the lock",
+    "Place what went into the release, render the program files, and seal it",
+    "Give the lock up",
 ]
 
 
+def _others(stage: Stage) -> dict[str, int]:
+    """Map the workers of the generation that is not live to their pids."""
+    idle = "green" if stage.live()["colour"] == "blue" else "blue"
+    return {name: pid for name, pid in stage.pids().items() if name.startswith(f"{NAME}-{idle}:")}
+
+
+MOMENTS: dict[str, Callable[[Stage], object]] = {
+    "new workers start": _others,
+    "a new worker is ready": lambda stage: any(
+        private_state(stage, *each) == "ready" for each in _others(stage).items()
+    ),
+    "the old ones drain": lambda stage: any(
+        private_state(stage, *each) == "draining" for each in _others(stage).items()
+    ),
+}
+"""Moments within the one call that switches, by what the processes say."""
+
+
 @pytest.mark.skipif(bool(EVERY), reason="FAULTS_EVERY_TASK: these are among the tasks of the test below")
-@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("boundary", TASKS)
 def test_a_deploy_killed_at_a_task_is_mended_by_running_it_again(stage: Stage, boundary: str) -> None:
     with harmless(stage, f"deploy killed after: {boundary}"):
         process = _start(stage, boundary)
@@ -36,6 +56,26 @@ def test_a_deploy_killed_at_a_task_is_mended_by_running_it_again(stage: Stage, b
         )
         _kill(process)
         _converges(stage, boundary)
+
+
+@pytest.mark.parametrize("whom", ["playbook", "program"])
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_deploy_killed_within_the_switch_is_mended_by_running_it_again(
+    stage: Stage, moment: str, whom: str
+) -> None:
+    setting = f"{moment} ({whom})"
+    with harmless(stage, f"{whom} killed when {moment}"):
+        with begun_post(stage.port) as client:  # so that a drain lasts
+            process = _start(stage, setting)
+            stage.until(lambda: MOMENTS[moment](stage) or process.poll() is not None, 300)
+            if whom == "playbook":
+                _kill(process)
+            else:
+                os.kill(_program(stage), signal.SIGKILL)
+                output, _ = process.communicate(timeout=300)
+                assert process.returncode == 2, output
+            finish_post(client)
+        _converges(stage, setting)
 
 
 @pytest.mark.skipif(not EVERY, reason="takes half an hour: FAULTS_EVERY_TASK=1 make test-faults")
@@ -53,13 +93,13 @@ def test_a_deploy_killed_at_any_task_is_mended_by_running_it_again(stage: Stage)
                 assert process.returncode == 0
                 break
             _kill(process)
-            locked = locked or "Take the lock]" in task
+            locked = locked or "take the lock]" in task
             if locked:
                 _converges(stage, setting)
             else:
                 assert (stage.live(), stage.pids()) == before
         print(f"killed after task {number}, {'converged' if locked else 'nothing has changed'}: {task}")
-    assert number > len(BOUNDARIES)
+    assert number > len(TASKS)
 
 
 def _start(stage: Stage, setting: str) -> subprocess.Popen[str]:
@@ -80,6 +120,16 @@ def _reach(process: subprocess.Popen[str], name: str = "", nth: int = 0) -> str:
             if seen == nth or (name and f" : {name}]" in line):
                 return line.strip()
     return ""
+
+
+def _program(stage: Stage) -> int:
+    """Return the pid of the program that changes this host."""
+    words = [f"{stage.root}/supervisor/venv/bin/python", "-I", "-m", "mooring.host"]
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if (folder / "cmdline").read_text().split("\0")[:4] == words:
+                return int(folder.name)
+    raise AssertionError("nothing changes this host")
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

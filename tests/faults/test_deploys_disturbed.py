@@ -25,9 +25,6 @@ from support.faults import (
 )
 from support.load.stage import NAME, Stage
 
-STARTED = "Start the other colour"
-"""Ansible names a task when it has ended: next comes the gate."""
-
 
 def _start(stage: Stage, **environment: str) -> subprocess.Popen[str]:
     return stage.start(
@@ -35,29 +32,25 @@ def _start(stage: Stage, **environment: str) -> subprocess.Popen[str]:
     )
 
 
-def _reach(process: subprocess.Popen[str], task: str) -> str:
-    """Read the output until the task of that name has ended; what there was so far."""
-    assert process.stdout
-    output = ""
-    for line in process.stdout:
-        output += line
-        if line.startswith("TASK [") and f" : {task}]" in line:
-            return output
-    raise AssertionError(f"the deploy has not come to {task!r}:\n{output}")
+def _starts(stage: Stage, process: subprocess.Popen[str], before: dict[str, int]) -> None:
+    """Wait until a process more runs than `before`: the other generation starts, and the gate looks at it."""
+    stage.until(lambda: stage.pids().items() - before.items() or process.poll() is not None, 300)
+    assert process.poll() is None, process.communicate()[0]
 
 
-def _end(process: subprocess.Popen[str], output: str) -> tuple[int, str]:
-    output += process.communicate(timeout=600)[0]
+def _end(process: subprocess.Popen[str]) -> tuple[int, str]:
+    output = process.communicate(timeout=600)[0]
     return process.returncode, output
 
 
 def test_a_worker_killed_during_a_switch_costs_its_own_requests(stage: Stage) -> None:
     name, pid = victim(stage)
+    before = stage.pids()
     with failing(stage, "SIGKILL of a worker during a switch", may_lose=True) as found:
         process = _start(stage, LOAD_SETTING="switched")
-        output = _reach(process, STARTED)
+        _starts(stage, process, before)
         os.kill(pid, signal.SIGKILL)
-        status, output = _end(process, output)
+        status, output = _end(process)
         assert status == 0, output
     assert_only_its_own(stage, found, pid)
     assert name not in stage.workers()
@@ -65,11 +58,12 @@ def test_a_worker_killed_during_a_switch_costs_its_own_requests(stage: Stage) ->
 
 
 def test_a_bootstrap_killed_during_a_switch_costs_nothing(stage: Stage) -> None:
+    before = stage.pids()
     with harmless(stage, "SIGKILL of the bootstrap during a switch"):
         process = _start(stage, LOAD_SETTING="switched again")
-        output = _reach(process, STARTED)
+        _starts(stage, process, before)
         os.kill(stage.pids()[f"{NAME}-bootstrap"], signal.SIGKILL)
-        status, output = _end(process, output)
+        status, output = _end(process)
         assert status == 0, output
     assert_not_mixed(stage)
 
@@ -78,12 +72,12 @@ def test_new_workers_killed_at_the_gate_are_refused_and_the_old_ones_serve_on(st
     before, live = stage.pids(), stage.live()
     with harmless(stage, "SIGKILL of the new workers at the gate"):
         process = _start(stage, LOAD_BREAK="hang")  # so that the gate waits for sure
-        output = _reach(process, STARTED)
+        _starts(stage, process, before)
         while process.poll() is None:  # again and again, for the gate has looked at some of them then
             for _, pid in stage.pids().items() - before.items():
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-        status, output = _end(process, output)
+        status, output = _end(process)
         assert status == 2, output
         assert "is refused: Wait at the gate until every new worker is ready" in output
         assert f"What serves now: release {live['release']} ({live['colour']}): " in output
@@ -107,7 +101,7 @@ def test_a_deploy_killed_in_the_middle_of_a_drain_is_overtaken_by_the_next_relea
                 lambda: len(stage.workers()) == 2
             )  # the old ones have ended but that one, which drains
             finish_post(client)
-        status, output = _end(successor, "")
+        status, output = _end(successor)
         assert status == 0, output
         assert stage.get("/version").endswith("next")
     assert_not_mixed(stage)
@@ -119,14 +113,15 @@ def test_a_full_disk_of_the_controller_ends_a_deploy_and_costs_nothing(
 ) -> None:
     folder = stage.root.parent / "controller"
     folder.mkdir()
+    before = stage.pids()
     for name in ("ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TEMP", "TMPDIR"):
         monkeypatch.setenv(name, str(folder / name.lower()))
     with harmless(stage, "a full disk of the controller"), small_disks(folder, size="2m"):
         Path(os.environ["TMPDIR"]).mkdir()
         process = _start(stage, LOAD_SETTING="full")
-        output = _reach(process, STARTED)
+        _starts(stage, process, before)
         with filled(folder):
-            status, output = _end(process, output)
+            status, output = _end(process)
             assert status != 0, output
         stage.deploy()
     assert_not_mixed(stage)
