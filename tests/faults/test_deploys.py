@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from support.faults import assert_not_mixed, begun_post, finish_post, harmless, private_state
-from support.load.stage import NAME, Stage
+from support.load.stage import Stage
 
 EVERY = os.environ.get("FAULTS_EVERY_TASK", "")
 """Set, every task of a deploy is a boundary (half an hour), not those alone that change something."""
@@ -28,22 +28,20 @@ TASKS = [
 ]
 
 
-def _others(stage: Stage) -> dict[str, int]:
-    """Map the workers of the generation that is not live to their pids."""
-    idle = "green" if stage.live()["colour"] == "blue" else "blue"
-    return {name: pid for name, pid in stage.pids().items() if name.startswith(f"{NAME}-{idle}:")}
+def _new(stage: Stage, old: dict[str, int]) -> dict[str, int]:
+    return {name: pid for name, pid in stage.pids().items() if old.get(name) != pid}
 
 
-MOMENTS: dict[str, Callable[[Stage], object]] = {
-    "new workers start": _others,
-    "a new worker is ready": lambda stage: any(
-        private_state(stage, *each) == "ready" for each in _others(stage).items()
+MOMENTS: dict[str, Callable[[Stage, dict[str, int]], object]] = {
+    "new workers start": _new,
+    "a new worker is ready": lambda stage, old: any(
+        private_state(stage, *each) == "ready" for each in _new(stage, old).items()
     ),
-    "the old ones drain": lambda stage: any(
-        private_state(stage, *each) == "draining" for each in _others(stage).items()
+    "the old ones drain": lambda stage, old: any(
+        private_state(stage, *each) == "draining" for each in old.items()
     ),
 }
-"""Moments within the one call that switches, by what the processes say."""
+"""Moments within the one call that switches, by what the processes say; each is given the processes of before."""
 
 
 @pytest.mark.skipif(bool(EVERY), reason="FAULTS_EVERY_TASK: these are among the tasks of the test below")
@@ -63,11 +61,12 @@ def test_a_deploy_killed_at_a_task_is_mended_by_running_it_again(stage: Stage, b
 def test_a_deploy_killed_within_the_switch_is_mended_by_running_it_again(
     stage: Stage, moment: str, whom: str
 ) -> None:
-    setting = f"{moment} ({whom})"
+    setting, old = f"{moment} ({whom})", stage.pids()
     with harmless(stage, f"{whom} killed when {moment}"):
         with begun_post(stage.port) as client:  # so that a drain lasts
             process = _start(stage, setting)
-            stage.until(lambda: MOMENTS[moment](stage) or process.poll() is not None, 300)
+            stage.until(lambda: MOMENTS[moment](stage, old) or process.poll() is not None, 300)
+            assert process.poll() is None, process.communicate()[0]
             if whom == "playbook":
                 _kill(process)
             else:
