@@ -64,4 +64,6 @@ def test_without_a_host_it_says_what_to_do(tmp_path: Path, playbook: str) -> Non
     (tmp_path / "inventory.ini").write_text("[others]\nlocalhost ansible_connection=local\n")
     done = run(tmp_path, "-i", "inventory.ini", str(REPOSITORY / playbook))
     assert done.returncode != 0, done.stdout
-    assert "no host is in the group api. Ansible ignores the ansible.cfg of a folder" in " ".join(done.stderr.split())
+    assert "no host is in the group api. Ansible ignores the ansible.cfg of a folder" in " ".join(
+        done.stderr.split()
+    )
