@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mooring import status_socket
-from support.instance import APPLICATIONS, Instance
+from support.instance import APPLICATIONS, Instance, refusal
 from support.places import SOURCES
 from support.ports import free_port
 from support.processes import alive, socket_inode, turns
@@ -34,7 +34,7 @@ def running(module_supervisord: Supervisord) -> Instance:
 @pytest.fixture
 def instance(running: Instance) -> Instance:
     """The instance, when all of it is ready."""
-    running.control("wait-process", "api-bootstrap")
+    running.wait_process("api-bootstrap")
     running.gate("blue")
     return running
 
@@ -95,7 +95,7 @@ def test_a_killed_one_is_replaced_and_watches_on(instance: Instance) -> None:
     with Visitors(("127.0.0.1", instance.port)) as visitors:
         os.kill(before, signal.SIGKILL)
         until(lambda: before not in instance.server.pids("api-bootstrap"), "supervisord sees it")
-        instance.control("wait-process", "api-bootstrap")
+        instance.wait_process("api-bootstrap")
         visitors.more()
     assert not visitors.failures
     assert instance.server.pids("api-blue") == blue
@@ -119,12 +119,12 @@ def test_the_hard_limit_decides_how_many_files_are_enough(supervisord: Superviso
     supervisord.minfds = 100
     supervisord.configure()
     supervisord.start(limits=(300, 1063))
-    said = one.control("wait-process", "api-bootstrap", "--timeout", "60", status=1).stderr
+    said = refusal(one.wait_process, "api-bootstrap")
     assert "MOORING_MAX_CONNECTIONS is 1000, which needs 1064 open files, but 1063 are allowed" in said
     assert "(ulimit -Hn)" in said
     supervisord.stop()
     supervisord.start(limits=(300, 1064))
-    one.control("wait-process", "api-bootstrap")
+    one.wait_process("api-bootstrap")
     one.gate("blue", workers=1)
 
 
@@ -150,12 +150,12 @@ def test_the_hard_limit_decides_how_many_files_are_enough(supervisord: Superviso
 def test_what_is_wrong_is_said_in_one_sentence(
     supervisord: Supervisord, settings: dict[str, object], says: str
 ) -> None:
-    """Through `wait-process`, as the user of a deploy sees it."""
+    """As a switch waits for it, and as the user of a deploy sees it."""
     instance = Instance(supervisord)
     instance.bootstrap(**settings)
     supervisord.start()
-    refusal = instance.control("wait-process", "api-bootstrap", "--timeout", "60", status=1).stderr
-    assert says in refusal
+    said = refusal(instance.wait_process, "api-bootstrap")
+    assert says in said
     log = (supervisord.folder / "log" / "api-bootstrap-0.err").read_text().splitlines()
     assert log
     assert all(line.startswith("mooring bootstrap: ") for line in log)

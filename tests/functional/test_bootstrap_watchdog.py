@@ -35,7 +35,7 @@ def instance(running: Instance) -> Iterator[Instance]:
     running.server.ctl("stop", "api-bootstrap")
     (running.server.folder / "log" / "api-bootstrap-0.err").write_text("")
     running.server.ctl("start", "api-bootstrap")
-    running.control("wait-process", "api-bootstrap")
+    running.wait_process("api-bootstrap")
     yield running
     for pid in running.server.pids("api-blue"):
         os.kill(pid, signal.SIGCONT)
@@ -105,10 +105,10 @@ def test_a_worker_that_computes_is_left_alone(instance: Instance) -> None:
 def test_a_worker_that_hangs_from_the_start_is_replaced(instance: Instance) -> None:
     """It has never been ready, so it has the time of its smoke request on top."""
     instance.colour("green", workers=1, app="applications:hangs")
-    instance.control("update", "api-green")
+    instance.update("api-green")
     until(lambda: killed(instance), "the watchdog kills it")
     instance.server.remove_program("api-green")
-    instance.control("update", "api-green")
+    instance.update("api-green")
 
 
 def test_a_worker_that_ends_and_comes_again_is_watched_on(instance: Instance) -> None:
@@ -147,7 +147,7 @@ def test_it_can_be_switched_off(supervisord: Supervisord) -> None:
     instance.bootstrap(watchdog_timeout=0)
     instance.colour("blue")
     supervisord.start()
-    instance.control("wait-process", "api-bootstrap")
+    instance.wait_process("api-bootstrap")
     instance.gate("blue")
     first = supervisord.pids("api-blue")[0]
     os.kill(first, signal.SIGSTOP)

@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 
 import on_host
-from mooring.host import probe
-from mooring.host.alone import alone
-from mooring.host.daemon import Daemon, DaemonError, main
+from mooring.host import lock, probe
+from mooring.host.daemon import Daemon, DaemonError
+from support import bare
 from support.places import SOURCES
 from support.ports import free_port
 from support.processes import alive, socket_inode
@@ -28,20 +28,25 @@ from support.supervisord import AS_SYSTEMD, Supervisord
 from support.visitors import listening
 from support.waiting import until
 
+DAEMON = """
+import json, sys
+from pathlib import Path
+from mooring.host import daemon, errors
+one = daemon.Daemon(Path(sys.argv[1]), Path(sys.argv[2]))
+try:
+    print(json.dumps(getattr(one, sys.argv[3])(*sys.argv[4:-1], float(sys.argv[-1]))))
+except errors.HostError as error:
+    sys.exit(str(error))
+"""
 
-def command_of(supervisord: Supervisord, script: str, *words: str) -> list[str]:
+
+def daemon(supervisord: Supervisord, *words: object, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """Have it do that as on a host: sent to a Python that has nothing of ours; the last word is the timeout."""
     folder = supervisord.folder
-    return [
-        *(sys.executable, "-I", "-S", script, "--conf", str(folder / "supervisord.conf")),
-        *("--socket", str(folder / "supervisor.sock"), *words),
-    ]
-
-
-def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """Run the script as the playbooks do: from standard input, isolated."""
+    files = [folder / "supervisord.conf", folder / "supervisor.sock"]
     done = subprocess.run(
-        command_of(supervisord, "-", *words),
-        input=on_host.source("host/daemon.py"),
+        [sys.executable, "-I", "-S", "-", *map(str, [*files, *words])],
+        input=on_host.together(DAEMON.lstrip(), "daemon"),
         env={},
         text=True,
         capture_output=True,
@@ -52,8 +57,8 @@ def daemon(supervisord: Supervisord, *words: str, status: int = 0) -> subprocess
     return done
 
 
-def said(supervisord: Supervisord, *words: str) -> dict[str, Any]:
-    return dict(json.loads(daemon(supervisord, *words).stdout))
+def said(supervisord: Supervisord, *words: object) -> Any:
+    return json.loads(daemon(supervisord, *words).stdout)
 
 
 class Liar(BaseHTTPRequestHandler):
@@ -75,20 +80,18 @@ def test_find_tells_whether_it_runs_and_refuses_one_that_does_not_answer(supervi
     supervisord.start()
     assert supervisord.process
     pid, conf = supervisord.process.pid, str(supervisord.folder / "supervisord.conf")
-    assert said(supervisord, "find", "--timeout", "10") == {"pid": pid}
+    assert said(supervisord, "find", 10) == pid
     control = supervisord.folder / "supervisor.sock"
     control.unlink()
-    assert said(supervisord, "find", "--timeout", "10") == {"pid": pid}, (
-        "the control socket has been made again"
-    )
+    assert said(supervisord, "find", 10) == pid, "the control socket has been made again"
     control.rename(control.with_suffix(".away"))
     control.write_text("somebody's file")
-    errors = daemon(supervisord, "find", "--timeout", "0.2", status=1).stderr
+    errors = daemon(supervisord, "find", 0.2, status=1).stderr
     assert f"supervisord (process {pid}) of {conf} runs and does not answer" in errors
     control.unlink()
     supervisord.process.terminate()
     supervisord.process.wait(30)
-    assert said(supervisord, "find", "--timeout", "10") == {"pid": 0}
+    assert said(supervisord, "find", 10) == 0
 
 
 def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord) -> None:
@@ -103,9 +106,12 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
         "[program:wrong]\n"
     )  # somebody else's, and no command
     before = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
-    assert said(supervisord, "clear", "--instance", "api") == {
-        "removed": ["api-blue", "api-bootstrap", "api-clerk", "api-green"]
-    }
+    assert said(supervisord, "clear", "api", 600) == [
+        "api-blue",
+        "api-bootstrap",
+        "api-clerk",
+        "api-green",
+    ]
     after = {row["group"]: row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()}
     assert after == {name: before[name] for name in ("api-two-blue", "apiary")}
     left = sorted(path.name for path in (supervisord.folder / "conf.d").glob("*.conf"))
@@ -114,50 +120,44 @@ def test_clear_drops_one_instance_and_leaves_the_others(supervisord: Supervisord
     assert [(path / "kept").is_dir() for path in aside] == [True, True]
 
 
-def test_clear_waits_for_the_command_that_is_still_at_work(supervisord: Supervisord) -> None:
+def test_a_removal_waits_for_the_command_that_is_still_at_work(supervisord: Supervisord) -> None:
     """A reconcile that a dead deploy has left would add groups behind the removal."""
-    program, run_dir = supervisord.folder / "conf.d/api-blue.conf", supervisord.folder / "run"
-    run_dir.mkdir(exist_ok=True)
+    root, folder = supervisord.folder / "root", supervisord.folder
+    supervisor, home = root / "supervisor", root / "instances/api"
+    (supervisor / "run").mkdir(parents=True)
+    (home / "run").mkdir(parents=True)
+    for name in ("conf.d", "supervisord.conf"):
+        (supervisor / name).symlink_to(folder / name)
+    supervisord.control = supervisor / "run/supervisor.sock"
+    supervisord.configure()
     supervisord.start()
-    words = ("clear", "--instance", "api", "--run-dir", str(run_dir))
-    program_file = supervisord.folder / "daemon.py"
-    program_file.write_text(on_host.source("host/daemon.py"))
-    with alone(run_dir, lambda _: None):  # as mooring.host.control's commands do
-        clearing = subprocess.Popen(
-            command_of(supervisord, str(program_file), *words),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert clearing.stderr
-        assert "waiting for the end of another command" in clearing.stderr.readline()
-        supervisord.program(program.stem, f"tcp://127.0.0.1:{free_port()}")
+    arguments = {"root": str(root), "instance": "api", "drain_timeout": 60}
+    command, asked = bare.request("instance.remove", arguments)
+    with lock.changing(home / "lock", "", print):  # as each command does
+        removing = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert removing.stdin
+        assert removing.stdout
+        removing.stdin.write(asked)
+        removing.stdin.flush()
+        assert b"waiting for the end of another command" in removing.stdout.readline()
+        supervisord.program("api-blue", f"tcp://127.0.0.1:{free_port()}")
         supervisord.rpc.supervisor.reloadConfig()
         supervisord.rpc.supervisor.addProcessGroup("api-blue")
-    told, errors = clearing.communicate(timeout=60)
-    assert clearing.returncode == 0, errors
-    assert json.loads(told) == {"removed": ["api-blue"]}
+    told, _ = removing.communicate(timeout=60)
+    assert removing.returncode == 0, told
+    assert json.loads(told)["result"]["groups"] == ["api-blue"]
     assert supervisord.rpc.supervisor.getAllProcessInfo() == []
-    assert not program.exists()
-    run_dir.rename(run_dir.with_name("away"))
-    assert said(supervisord, *words) == {"removed": []}
-
-
-def test_clear_does_not_wait_for_ever(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("mooring.host.daemon.PATIENCE", 0.1)
-    words = ["--conf", str(tmp_path / "supervisord.conf"), "clear", "--instance", "api"]
-    with alone(tmp_path, lambda _: None):
-        assert main([*words, "--run-dir", str(tmp_path)]) == 1
-    assert f"has not ended for 0.1 s: `fuser {tmp_path}` tells which; end it" in capsys.readouterr().err
-    assert main([*words, "--run-dir", str(tmp_path)]) == 0
+    assert not (folder / "conf.d/api-blue.conf").exists()
+    assert not home.exists()
+    again = bare.ask("instance.remove", arguments)
+    assert again.result is not None, again.why
+    assert (again.result["there"], again.result["groups"]) == (False, [])
 
 
 def test_clear_without_supervisord_takes_the_files(supervisord: Supervisord) -> None:
     for name in ("api-blue", "api-two-blue"):
         supervisord.program(name, f"tcp://127.0.0.1:{free_port()}")
-    assert said(supervisord, "clear", "--instance", "api") == {"removed": ["api-blue"]}
+    assert said(supervisord, "clear", "api", 600) == ["api-blue"]
     assert [path.name for path in (supervisord.folder / "conf.d").iterdir()] == ["api-two-blue.conf"]
 
 
@@ -168,10 +168,10 @@ def test_shutdown_waits_until_it_has_ended_and_says_when_there_was_none(supervis
     pid = supervisord.process.pid
     (child,) = [row["pid"] for row in supervisord.rpc.supervisor.getAllProcessInfo()]
     (supervisord.folder / "supervisor.sock").unlink()  # it cannot be asked
-    assert said(supervisord, "shutdown", "--timeout", "60") == {"pid": pid}
+    assert said(supervisord, "shutdown", 60) == pid
     assert not alive(pid)
     until(lambda: not alive(child), "its child has ended as well")
-    assert said(supervisord, "shutdown", "--timeout", "60") == {"pid": 0}
+    assert said(supervisord, "shutdown", 60) == 0
 
 
 def test_no_process_is_ended_because_the_control_socket_names_it(folder: Path) -> None:

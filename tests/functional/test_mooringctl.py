@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,13 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from mooring import removal
+from mooring import removal, status_socket
 from mooring.host import calls, cli, cli_texts, differences, errors, lock, where
 from mooring.host.instance import Root
 from support.folders import short_folder
 from support.hosted import Hosted
+from support.processes import alive
 from support.supervisord import Supervisord
 from support.visitors import Visitors
+from support.waiting import until
 
 LOOKING = ("status", "serving", "verify", "releases", "leftovers")
 
@@ -190,6 +193,35 @@ def test_it_takes_the_lock_that_playbooks_take(host: Hosted) -> None:
         assert "workers were restarted" in host.ctl("--take-over", run["run"], "restart").stdout
     finally:
         lock.release(str(path), run["run"], progress=print)
+
+
+def test_a_switch_waits_for_the_command_that_is_still_at_work(host: Hosted) -> None:
+    """A deploy whose controller has died leaves one: it would stop what the second has just started in the same group."""
+    before = host.server.pids(f"api-{host.live()['colour']}")
+    with socket.create_connection(("127.0.0.1", host.port)) as client:
+        client.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12")
+        colour = host.live()["colour"]
+        until(lambda: _open(host, colour) >= 1, "a worker has the connection")
+        first = host.popen("switch", "r2")
+        until(lambda: sum(alive(pid) for pid in before) == 1, "the worker that is idle has ended")
+        second = host.popen("switch", "r1")
+        assert second.stderr
+        assert "waiting for the end of another command" in second.stderr.readline()
+        client.sendall(b"34")
+        assert client.recv(65536).startswith(b"HTTP/1.1 200")
+    for process in (first, second):
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+    after = host.server.pids(f"api-{host.live()['colour']}")
+    assert (host.live()["release"], len(after)) == ("r1", 2)
+    assert not set(before) & set(after)
+
+
+def _open(host: Hosted, colour: str) -> int:
+    return sum(
+        status_socket.ask(host.status_socket(f"{colour}-{n}"), "stats", 10)["open"]
+        for n in range(host.workers)
+    )
 
 
 def test_an_interrupted_command_says_so_and_the_next_goes_on(host: Hosted) -> None:

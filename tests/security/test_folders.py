@@ -25,26 +25,23 @@ class Attacked:
 
     def __init__(self, host: Host) -> None:
         self.host, self.supervisor = host, host.site.root / "supervisor"
-        workers = self.control("status", "--instance", "greeter")["colours"]
+        workers = self.status()["colours"]
         self.name = next(iter(workers.values()))[0]["name"]
         self.log = host.site.home / f"log/{self.name.replace(':', '-')}.err.log"
         assert self.log.is_file()
 
-    def run(self, *words: str, control: Path | None = None) -> subprocess.CompletedProcess[str]:
-        """Run a command of mooring.host as root."""
-        server = control or self.supervisor / "run/supervisor.sock"
-        python = self.supervisor / "venv/bin/python"
-        options = ["--server", f"unix://{server}", "--run-dir", str(self.host.site.home / "run")]
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of mooringctl as root."""
         return subprocess.run(
-            [python, "-I", "-m", "mooring.host.control", *options, *words],
+            [self.supervisor / "venv/bin/mooringctl", *words],
             capture_output=True,
             text=True,
             check=False,
             timeout=DEADLINE,
         )
 
-    def control(self, *words: str) -> Any:
-        done = self.run("--json", *words)
+    def status(self) -> Any:
+        done = self.run("--json", "status")
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -55,7 +52,7 @@ class Attacked:
         )
 
     def last_words(self) -> str:
-        done = self.run("wait-process", self.name, "--timeout", "10")
+        done = self.run("verify", "--timeout", "10")
         assert done.returncode == 1
         return done.stderr
 
@@ -69,7 +66,7 @@ def attacked(host: Host) -> Iterator[Attacked]:
     yield one
     kept.rename(one.log)
     one.supervisorctl("start", one.name)
-    done = one.run("wait-process", one.name, "--timeout", "60")
+    done = one.run("verify", "--timeout", "60")
     assert done.returncode == 0, done.stderr
 
 
@@ -128,7 +125,7 @@ def listening(path: Path, answer: bytes) -> Iterator[list[bytes]]:
 def test_root_says_nothing_to_another_socket_that_a_link_leads_to(attacked: Attacked, tmp_path: Path) -> None:
     """To a container engine's, which takes orders of root alone."""
     run, user = attacked.host.site.home / "run", attacked.host.user
-    workers = attacked.control("status", "--instance", "greeter")["colours"]
+    workers = attacked.status()["colours"]
     name = next(worker["name"] for colour in workers.values() for worker in colour if worker["ready"])
     path = run / f"{name.replace(':', '-')}.sock"
     kept = path.with_suffix(".kept")
@@ -137,7 +134,7 @@ def test_root_says_nothing_to_another_socket_that_a_link_leads_to(attacked: Atta
         try:
             path.symlink_to(tmp_path / "engine.sock")
             os.lchown(path, user.pw_uid, user.pw_gid)
-            found = attacked.control("status", "--instance", "greeter")["colours"]
+            found = attacked.status()["colours"]
         finally:
             path.unlink()
             kept.rename(path)

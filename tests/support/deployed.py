@@ -1,21 +1,22 @@
-"""An instance as the role `instance` deploys it, step by step, so that a test can end a run after any of them."""
+"""An instance that is deployed as `mooring.host.switch` does it, step by step: a test can end a switch after any of them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from support.instance import Instance
+from mooring.host import reconcile, restart, status, survey, switch, verify
+from mooring.host.errors import HostError
+from mooring.host.place import put
+from support.instance import TIMEOUTS, Instance
 from support.supervisord import Supervisord
 from support.visitors import ask
 from support.waiting import until
 
 STEPS = ["plan", "bootstrap", "put", "start", "gate", "name", "reconcile"]
-"""The steps of a deploy, as roles/instance/tasks takes them."""
+"""The steps of a switch, in the order of `mooring.host.switch.switch`."""
 
 
 class Refused(Exception):  # noqa: N818
@@ -58,50 +59,59 @@ class Deployed(Instance):
         manifest = {"instance": self.name, "workers": self.workers, "release": release}
         (folder / "release.json").write_text(json.dumps(manifest))
 
-    def words(self, command: str, *more: str) -> list[str]:
-        """Return a command of `mooring.host` on this instance."""
-        own = ["--instance", self.name, "--home", str(self.home), "--conf-dir", str(self.home / "conf.d")]
-        return [command, *own, *more]
+    def plan(self, release: str = "", *, repair: bool = False) -> dict[str, Any]:
+        """Tell what is live and what a release needs. HostError, as all that follows."""
+        return switch.plan(self.host, release, TIMEOUTS.gate, repairs=repair)
 
-    def do(self, command: str, *more: str, status: int = 0) -> Any:
-        """Run it: its JSON, or with another status what it says on stderr."""
-        said = self.control(*self.words(command, *more), status=status)
-        return said.stderr if status else json.loads(said.stdout)
+    def name_live(self, release: str, colour: str) -> None:
+        """Name the generation of that colour live."""
+        switch.name(self.host, release, colour, [])
 
-    def start(self, command: str, *more: str) -> subprocess.Popen[str]:
-        """Start it as a process of its own, which a test may kill."""
-        options = ["--json", "--server", self.server.url, "--run-dir", str(self.run_dir)]
-        return subprocess.Popen(
-            [sys.executable, "-m", "mooring.host.control", *options, *self.words(command, *more)],
-            env=self.server.environ,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+    def take_back(self, colour: str) -> dict[str, Any]:
+        """Remove a generation that was refused."""
+        return switch.take_back(self.host, colour, TIMEOUTS.drain, print)
+
+    def reconcile(self, release: str = "") -> dict[str, Any]:
+        """Bring the processes to what is live."""
+        return reconcile.reconcile(self.host, release, TIMEOUTS, print)
+
+    def restart(self) -> list[dict[str, object]]:
+        """Restart the workers one after the other."""
+        return restart.restart(self.host, TIMEOUTS, print)
+
+    def verify(self) -> dict[str, Any]:
+        """Check that what is live is what it should be."""
+        return verify.verify(self.host, TIMEOUTS.gate, print)
+
+    def status(self) -> dict[str, Any]:
+        """Tell the state."""
+        return status.whole_status(self.host)
+
+    def serving(self) -> str:
+        """Say what serves."""
+        return survey.serving(self.host)
 
     def steps(self, release: str) -> Iterator[str]:
-        """Deploy a release; yields the name of each step when it is done. AssertionError when one fails."""
-        plan = self.do("plan", "--release", release, "--repair")
+        """Deploy a release; yields the name of each step when it is done. Refused when one fails."""
+        plan = self.plan(release, repair=True)
         yield "plan"
         if plan["switch"]:
             idle = plan["idle"]
             try:
                 if not plan["live"]["release"]:
-                    self.do("put", "--release", release, "bootstrap")
-                    self.control("update", "--fresh", "api-bootstrap")
-                    self.control("wait-process", "api-bootstrap")
+                    switch.start_bootstrap(self.host, release, TIMEOUTS, print)
                 yield "bootstrap"
-                self.do("put", "--release", release, idle)
+                put(self.release_folder(release) / f"{idle}.conf", self.program_file(idle))
                 yield "put"
-                marks = self.control_json("update", "--fresh", f"api-{idle}")["marks"]
+                marks = switch.start_generation(self.host, release, idle, TIMEOUTS, print)
                 yield "start"
-                self.gate(idle, "--marks", json.dumps(marks), release=release, workers=self.workers)
+                self.gate(idle, marks=marks, release=release, workers=self.workers)
                 yield "gate"
-                self.do("name-live", "--release", release, "--colour", idle)
-            except AssertionError as error:
-                raise Refused(f"{error}\n{self.do('take-back', '--colour', idle)}") from error
+                self.name_live(release, idle)
+            except HostError as error:
+                raise Refused(f"{error}\n{self.take_back(idle)}") from error
             yield "name"
-        self.do("reconcile", "--release", release)
+        self.reconcile(release)
         yield "reconcile"
 
     def deploy(self, release: str, last: str = "reconcile") -> None:
@@ -113,9 +123,6 @@ class Deployed(Instance):
 
     def live(self) -> dict[str, str]:
         return dict(json.loads(self.live_json.read_text()))
-
-    def serving(self) -> str:
-        return str(self.do("serving")["serving"])
 
     def states(self) -> dict[str, str]:
         """Map each process to supervisord's state of it."""
@@ -130,7 +137,7 @@ class Deployed(Instance):
         assert self.states() == dict.fromkeys(own | {"api-bootstrap:api-bootstrap"}, "RUNNING")
         names = {path.name for path in (self.home / "conf.d").iterdir()}
         assert names == {"api-bootstrap.conf", f"api-{live['colour']}.conf"}
-        assert self.do("verify")["live"] == {"colour": live["colour"], "release": release}
+        assert self.verify()["live"] == {"colour": live["colour"], "release": release}
         assert f"What serves now: release {release} ({live['colour']})" in self.serving()
 
     def answers(self) -> bool:

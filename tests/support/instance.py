@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from mooring.host import control
+import pytest
+
+from mooring.host import gate, update
+from mooring.host.errors import HostError
+from mooring.host.instance import Instance as HostInstance
+from mooring.host.lastwords import Marks
+from mooring.host.server import Process, Server
 from support.ports import free_port
 from support.supervisord import Supervisord
 
 APPLICATIONS = Path(__file__).parent / "apps/applications.py"
-
-
-class Said(NamedTuple):
-    """What a command has printed."""
-
-    stdout: str
-    stderr: str
+TIMEOUTS = gate.Timeouts(gate=60, drain=600)
 
 
 @dataclass
 class Instance:
-    """Writes the program files of an instance and runs `mooring.host` on it."""
+    """Writes the program files of an instance and has the functions of `mooring.host` work on it, in this process."""
 
     server: Supervisord
     port: int = field(default_factory=free_port)
@@ -71,26 +69,38 @@ class Instance:
         options = {"startsecs": 0, "autorestart": "true", "environment": ",".join(pairs), **options}
         self.server.program(f"{self.name}-{part}", self.url, command, **options)
 
-    def control(self, *words: str, status: int = 0) -> Said:
-        """Run the command line of `mooring.host`; its exit status must be the one that is given.
+    @property
+    def host(self) -> HostInstance:
+        """What the functions of `mooring.host` work on."""
+        folder = self.server.folder
+        return HostInstance(self.name, folder, folder / "conf.d", self.server.control)
 
-        In this process, which saves a third of a second each time; test_control.py runs it as a command, too.
-        """
-        out, err = io.StringIO(), io.StringIO()
-        options = ["--json", "--server", self.server.url, "--run-dir", str(self.run_dir)]
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            try:
-                code = control.main([*options, *words])
-            except SystemExit as end:  # argparse
-                code = int(end.code or 0)
-        assert code == status, f"{words}: {out.getvalue()}{err.getvalue()}\n{self.server.output()}"
-        return Said(out.getvalue(), err.getvalue())
+    def update(self, *groups: str, fresh: bool = False) -> dict[str, Any]:
+        """Have supervisord take over the program files of these groups. HostError, as all that follows."""
+        return update.update(Server.of(self.host), list(groups), TIMEOUTS.drain, print, fresh=fresh)
 
-    def control_json(self, *words: str) -> Any:
-        """Run it and return its JSON."""
-        return json.loads(self.control(*words).stdout)
+    def gate(
+        self,
+        colour: str,
+        *,
+        release: str = "r1",
+        workers: int = 2,
+        timeout: float = TIMEOUTS.gate,
+        marks: Marks | None = None,
+    ) -> list[str]:
+        """Wait at the gate; what is told meanwhile."""
+        told: list[str] = []
+        expected = gate.Expected(self.host.group(colour), release, workers, marks=marks)
+        gate.gate(Server.of(self.host), self.run_dir, expected, timeout, told.append)
+        return told
 
-    def gate(self, colour: str, *words: str, release: str = "r1", workers: int = 2, status: int = 0) -> str:
-        """Run `gate` and return what it says on stderr."""
-        gate = ["gate", "--instance", self.name, "--colour", colour, "--release", release]
-        return self.control(*gate, "--workers", str(workers), *words, status=status).stderr
+    def wait_process(self, name: str, timeout: float = TIMEOUTS.gate) -> Process:
+        """Wait until that process is ready."""
+        return gate.wait_process(Server.of(self.host), self.run_dir, name, timeout, print)
+
+
+def refusal(call: Callable[..., object], *arguments: object, **named: object) -> str:
+    """Make a call, which must be refused; the words of the refusal."""
+    with pytest.raises(HostError) as refused:
+        call(*arguments, **named)
+    return str(refused.value)

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-import on_host
 from mooring import removal
 from mooring.host import integrity
+from support import bare
 
 
 def unlock(path: Path) -> None:
@@ -205,7 +205,6 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
     folder = virtualenv(tmp_path / "venvs/vvv")
     unlock(folder / "lib/away")
     (folder / "lib/away").symlink_to(outside)
-    script = [sys.executable, "-I", "-", "remove", folder, tmp_path / "nothing"]
     if os.geteuid() == 0:  # whom no mode stops: as somebody else, then
         for path in [tmp_path, *tmp_path.rglob("*")]:
             os.lchown(path, 65534, 65534)
@@ -215,16 +214,11 @@ def test_a_read_only_tree_is_removed_and_no_link_is_followed(tmp_path: Path) -> 
         outside_owner: dict[str, Any] = {"user": 65534, "group": 65534, "extra_groups": []}
     else:
         outside_owner = {}
-    done = subprocess.run(
-        ["/usr/bin/env", "python3", *script[1:]] if outside_owner else script,
-        input=on_host.source("host/integrity.py"),
-        capture_output=True,
-        text=True,
-        check=False,
-        **outside_owner,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"removed": [str(folder)]}
+    trees = [str(folder), str(tmp_path / "nothing")]
+    python = "/usr/bin/python3" if outside_owner else sys.executable
+    done = bare.ask("tree.remove", {"trees": trees}, python=python, **outside_owner)
+    assert done.result is not None, done.why
+    assert done.result["removed"] == [str(folder)]
     assert not folder.exists()
     assert outside.stat().st_mode & 0o777 == 0o555
 
@@ -279,15 +273,9 @@ def test_nothing_in_a_virtualenv_is_executed_by_who_checks_it(tmp_path: Path) ->
     replace(folder / "bin/python", "hostile")  # a package's own program in the place of the interpreter
     (folder / "bin/hostile").write_text(f"#!/bin/sh\necho executed > {told}; echo 3.11\n")
     (folder / "bin/hostile").chmod(0o755)
-    said = subprocess.run(
-        [sys.executable, "-I", "-", "seal", folder],
-        input=on_host.source("host/integrity.py"),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert (said.returncode, said.stdout) == (1, "")
-    assert "bin/python is no link to an interpreter of this host" in said.stderr
+    said = bare.ask("tree.seal", {"tree": str(folder)})
+    assert (said.result, said.status) == (None, 1)
+    assert "bin/python is no link to an interpreter of this host" in said.why
     folder.chmod(0o755)  # it was sealed before, and only root writes in it then
     integrity.seal(folder)
     (problem,) = integrity.problems_of_virtualenv(folder)

@@ -66,9 +66,9 @@ def test_a_python_that_is_started_on_a_host_is_isolated(path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "argv: [python3, -m, mooring.host.control]",
-        'argv:\n  - "{{ supervisor_home }}/venv/bin/python"\n  - -m\n  - mooring.host.releases',
-        "argv: \"{{ [home ~ '/venv/bin/python', '-m', 'mooring.host.control'] + files }}\"",
+        "argv: [python3, -m, mooring.host]",
+        'argv:\n  - "{{ supervisor_home }}/venv/bin/python"\n  - -m\n  - mooring.host',
+        "argv: \"{{ [home ~ '/venv/bin/python', '-m', 'mooring.host'] + files }}\"",
         "- cd / && {{ virtualenv_python.path | quote }} -m venv x",
         'exec "$bin/python3.11" -m supervisor.supervisorctl "$@"',
         "argv: [python3, '-', --conf]  # -I",

@@ -136,7 +136,9 @@ def test_commands_take_turns_and_the_kernel_ends_a_turn(path: Path, monkeypatch:
     ) as other:
         assert other.stdout.readline() == b"in\n"
         told: list[str] = []
-        with pytest.raises(errors.LockedError, match=r"has not ended for 0\.1 s"):
+        with pytest.raises(
+            errors.LockedError, match=r"has not ended for 0\.1 s: `fuser .*` tells which; end it"
+        ):
             lock.Lock(path, told.append, 0.1)
         assert told == ["waiting for the end of another command that changes this instance"]
         # SIGKILL, as a crash: nothing of the lock has to be tidied up

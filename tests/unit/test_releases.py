@@ -1,12 +1,15 @@
 """Pruning keeps what a rollback needs, and nothing else."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from mooring.host import live, releases
+from mooring.host import dispatch, live, releases
+from mooring.host.errors import HostError
 
 
 @pytest.fixture
@@ -63,18 +66,16 @@ def test_list_tells_what_each_is(home: Path) -> None:
     ]
 
 
-def test_a_folder_that_is_no_instance_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert releases.main(["list", "--home", str(tmp_path)]) == 1
-    assert "live.json is missing: nothing has been deployed in" in capsys.readouterr().err
+def test_a_folder_that_is_no_instance_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(
+        releases.NoInstanceError, match=r"live\.json is missing: nothing has been deployed in"
+    ):
+        releases.releases(tmp_path)
 
 
-def test_what_a_proof_has_built_goes_and_the_release_before_is_again_what_it_was(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_a_proof_has_built_goes_and_the_release_before_is_again_what_it_was(home: Path) -> None:
     (home / "live.json").write_text(json.dumps({"colour": "green", "release": "r1", "previous": "r5"}))
-    words = ["restore", "--home", str(home), "--previous", "r0", "--known", "r0", "r1", "r2"]
-    assert releases.main(words) == 0
-    assert json.loads(capsys.readouterr().out)["removed"] == [
+    assert releases.restore(home, "r0", {"r0", "r1", "r2"}) == [
         "releases/r3",
         "releases/r4",
         "releases/r5",
@@ -90,9 +91,7 @@ def test_the_live_release_stays_though_nobody_knows_it(home: Path) -> None:
     assert live.read(home).previous == ""
 
 
-def test_what_cannot_be_removed_is_named_in_one_sentence(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_cannot_be_removed_is_named_in_one_sentence(home: Path) -> None:
     (home / "releases").chmod(0o555)
     for path in (home, *home.parents):
         if not path.stat().st_mode & 0o001:
@@ -101,22 +100,26 @@ def test_what_cannot_be_removed_is_named_in_one_sentence(
     try:
         if before == 0:  # whom no mode stops: as somebody else, then
             os.seteuid(65534)
-        assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
+        with pytest.raises(releases.LeftError) as refused:
+            releases.prune(home, 2)
     finally:
         os.seteuid(before)
         (home / "releases").chmod(0o755)
-    said = capsys.readouterr()
-    assert said.out == ""
-    (first,) = (name for name in names(home, "releases") if f"/{name} " in said.err)
-    assert said.err == (
-        f"mooring.host.releases: {home}/releases/{first} cannot be removed: Permission denied."
-        " Change what keeps it there, and run the same command again\n"
+    said = str(refused.value)
+    (first,) = (name for name in names(home, "releases") if f"/{name} " in said)
+    assert said == (
+        f"{home}/releases/{first} cannot be removed: Permission denied."
+        " Change what keeps it there, and run the same command again"
     )
 
 
-def test_a_folder_that_is_missing_is_named_in_one_sentence(
-    home: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_that_is_missing_is_named_in_one_sentence(home: Path) -> None:
     (home / "venvs").rename(home / "away")
-    assert releases.main(["prune", "--home", str(home), "--keep", "2"]) == 1
-    assert capsys.readouterr().err == f"mooring.host.releases: {home}/venvs: No such file or directory\n"
+    given = {"home": str(home), "keep": 2}
+    with pytest.raises(HostError) as refused:
+        dispatch.run("prune", _prune, given)
+    assert str(refused.value) == f"{home}/venvs: No such file or directory"
+
+
+def _prune(home: Path, keep: int) -> dict[str, object]:
+    return {"removed": releases.prune(home, keep)}

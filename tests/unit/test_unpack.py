@@ -14,7 +14,17 @@ import pytest
 
 import on_host
 
-SOURCE = on_host.source("host/unpack.py")
+PROGRAM = """
+import sys
+from mooring.host import errors, unpack
+try:
+    unpack.unpack(sys.stdin.buffer, *sys.argv[1:])
+except errors.HostError as error:
+    sys.exit(str(error))
+except OSError as error:
+    sys.exit(f"{error.filename}: {error.strerror}")
+"""
+SOURCE = on_host.together(PROGRAM.lstrip(), "unpack")
 
 
 def bundle(*members: tarfile.TarInfo | str) -> bytes:

@@ -20,11 +20,13 @@ from typing import Any
 import pytest
 
 from mooring import removal, rpc, status_socket, texts, untrusted
-from mooring.host.control import main
+from mooring.host import switch
 from mooring.host.daemon import Daemon, DaemonError
 from mooring.host.errors import HostError
+from mooring.host.instance import Instance
 from mooring.host.lastwords import last_words, marks_of
 from mooring.host.server import Process, Server
+from mooring.host.update import update
 from mooring.untrusted import UntrustedError
 from support.clients import served
 from support.folders import short_folder
@@ -355,7 +357,7 @@ def test_rows_of_another_shape_are_no_answer(tmp_path: Path, value: Any) -> None
 
 
 def test_what_supervisord_tells_is_plain_and_no_name_leads_out_of_the_folder(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
 ) -> None:
     rows = [
         ROW | {"group": "../../x"},
@@ -366,9 +368,9 @@ def test_what_supervisord_tells_is_plain_and_no_name_leads_out_of_the_folder(
         (process,) = Server(f"unix://{path}").processes()
     assert process.spawn_error == r"no\nFAILED: \x85\u202e \x7f"
     fault = http(xmlrpc.client.dumps(xmlrpc.client.Fault(1, "no\u202e\nforged\x9b")).encode())
-    with answering(tmp_path / "t", sending(fault)) as path:
-        assert main(["--server", f"unix://{path}", "update", "api-blue"]) == 1
-    assert capsys.readouterr().err.splitlines() == [r"supervisor.reloadConfig: no\u202e\nforged\x9b"]
+    with answering(tmp_path / "t", sending(fault)) as path, pytest.raises(HostError) as refused:
+        update(Server(f"unix://{path}"), ["api-blue"], 1, print)
+    assert texts.plain_lines(refused.value).splitlines() == [r"supervisor.reloadConfig: no\u202e\nforged\x9b"]
 
 
 def test_of_a_file_that_supervisord_names_as_a_log_nothing_is_noted_unless_it_is_its_users(
@@ -402,9 +404,7 @@ def test_no_word_of_a_worker_leads_root_to_a_folder_of_the_applications(secret: 
             answering(home / "s", sending(answer_of([row]))) as control,
             answering(home / "run/api-blue-0.sock", sending(json.dumps(said).encode() + b"\n")),
         ):
-            server = ["--server", f"unix://{control}", "--run-dir", str(home / "run")]
-            own = ["--instance", "api", "--home", str(home), "--conf-dir", str(home / "supervisor/conf.d")]
-            main([*server, "plan", *own, "--repair", "--timeout", "0"])
+            switch.plan(Instance("api", home, home / "supervisor/conf.d", control), "", 0, repairs=True)
         found = {path.name: path.read_text() for path in (home / "supervisor/conf.d").iterdir()}
         assert found == {"api-blue.conf": "; blue of r1\n", "api-bootstrap.conf": "; bootstrap of r1\n"}
         assert json.loads((home / "live.json").read_text())["release"] == "r1"

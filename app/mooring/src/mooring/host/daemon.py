@@ -1,30 +1,19 @@
 """supervisord, from outside of its virtualenv: is it there, have it drop an instance, end it.
 
 Its virtualenv may be damaged while it runs on, so nothing here needs it: Python 3.8's standard library alone, and modules of
-ours that keep to it. The playbooks send this program with them, and run it by the target's own Python. supervisord runs as the
-service user: what it answers is checked before root believes it. `--conf` says which supervisord is meant:
-
-    python3 -I - --conf /var/lib/mooring/supervisor/supervisord.conf find --timeout 20
-    python3 -I - --conf … clear --instance multicloud --run-dir …/instances/multicloud/run --timeout 600
-    python3 -I - --conf … shutdown --timeout 600
-
-Prints one JSON object. Exit status 0: done; 1 with one sentence on stderr: it could not be done.
+ours that keep to it. The calls `supervisord.find`, `supervisord.shutdown` and `instance.remove` send it to the target's own
+Python. supervisord runs as the service user: what it answers is checked before root believes it.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import fcntl
 import hashlib
-import json
 import os
 import re
 import signal
-import sys
 import time
 import xmlrpc.client
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +23,6 @@ from mooring.host.instance import Instance, Root
 
 CALL_TIMEOUT = 30  # seconds for an answer that waits for nothing
 POLL = 0.1  # seconds between two looks
-PATIENCE = 900.0
-"""Seconds to wait for another command that changes an instance: longer than the longest drain that playbooks allow."""
 UNKNOWN_METHOD, BAD_NAME, CANT_REREAD = 1, 10, 92  # supervisor.xmlrpc.Faults
 
 
@@ -226,60 +213,6 @@ def clear(instance: Instance, timeout: float) -> list[str]:
         return Daemon(conf, instance.control).clear(instance.name, timeout)
 
 
-def take_turn(run_dir: Path, progress: Callable[[str], None]) -> int:
-    """Wait for the end of other commands that change the instance, and keep others out until the descriptor is closed.
-
-    By flock(2) on the folder of its status sockets, which ends with the process. OSError; DaemonError.
-    """
-    folder = os.open(run_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        _wait_turn(folder, run_dir, progress)
-    except BaseException:
-        os.close(folder)
-        raise
-    return folder
-
-
-def _wait_turn(folder: int, run_dir: Path, progress: Callable[[str], None]) -> None:
-    if _taken(folder):
-        return
-    progress("waiting for the end of another command that changes this instance")
-    end = time.monotonic() + PATIENCE
-    while not _taken(folder):
-        if time.monotonic() > end:
-            raise DaemonError(
-                f"another command that changes this instance has not ended for {PATIENCE:g} s:"
-                f" `fuser {run_dir}` tells which; end it, and run this again"
-            )
-        time.sleep(POLL)
-
-
-def _taken(folder: int) -> bool:
-    try:
-        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def _turn(run_dir: Path | None) -> Any:
-    """Take the turn; an instance that has no such folder (any more) has no command that holds it."""
-    try:
-        folder = take_turn(run_dir, _progress) if run_dir else None
-    except (FileNotFoundError, NotADirectoryError):
-        folder = None
-    try:
-        yield
-    finally:
-        if folder is not None:
-            os.close(folder)
-
-
-def _progress(line: str) -> None:
-    texts.write_line(sys.stderr, line)
-
-
 def drafts(conf_dir: Path, own: re.Pattern[str]) -> list[Path]:
     """List what a killed command has left of program files that it wrote (`mooring.host.files.write`), of groups of `own`."""
     found = sorted(conf_dir.glob("*.conf.partial"))
@@ -325,44 +258,3 @@ def _passing(code: int) -> Any:
     except xmlrpc.client.Fault as fault:
         if fault.faultCode != code:
             raise
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--conf", required=True, type=Path, help="supervisord's configuration")
-    parser.add_argument(
-        "--socket", type=Path, help="its control socket, if not run/supervisor.sock beside it"
-    )
-    parser.add_argument("command", choices=["find", "clear", "shutdown"])
-    parser.add_argument("--instance", default="", help="the instance that clear drops")
-    parser.add_argument(
-        "--run-dir", type=Path, help="the folder of its status sockets: clear waits for other commands there"
-    )
-    parser.add_argument("--timeout", type=float, default=600, help="seconds")
-    given = parser.parse_args(arguments)
-    daemon = Daemon(given.conf, given.socket)
-    answer: dict[str, Any]
-    try:
-        if given.command == "find":
-            answer = {"pid": daemon.find(given.timeout)}
-        elif given.command == "clear":
-            if not given.instance:
-                parser.error("--instance is missing")
-            with _turn(given.run_dir):
-                answer = {"removed": daemon.clear(given.instance, given.timeout)}
-        else:
-            answer = {"pid": daemon.shutdown(given.timeout)}
-    except DaemonError as error:
-        texts.write_line(sys.stderr, error)
-        return 1
-    except (OSError, xmlrpc.client.Error) as error:
-        why = getattr(error, "strerror", None) or error
-        texts.write_line(sys.stderr, f"supervisord of {given.conf} does not do it: {why}")
-        return 1
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

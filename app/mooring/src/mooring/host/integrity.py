@@ -4,27 +4,18 @@ A tree (a release's folder, or a virtualenv) is *sealed* when it is complete: it
 names each file with its mode and SHA-256. A tree without one is half built. A tree that differs from it is damaged: it is
 never repaired in place, since a worker may run from it. What replaces it gets the next number: `<id>`, `<id>-2`, `<id>-3`.
 
-Python 3.8's standard library alone, and modules of ours that keep to it. The playbooks send this program with them, and run it
-by the target's own Python, since that of a damaged virtualenv may be gone:
-
-    python3 -I - check --home /var/lib/mooring/instances/multicloud --release 0123456789ab
-    python3 -I - choose release|virtualenv --folder …/releases --name 0123456789ab
-    python3 -I - seal PATH
-    python3 -I - remove PATH …
-
-Prints one JSON object. Exit status 0: done, whatever was found; 1 with one sentence on stderr: it could not be done.
+Python 3.8's standard library alone, and modules of ours that keep to it. The calls `tree.…` send it to the target's own Python,
+since that of a damaged virtualenv may be gone.
 """
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import json
 import os
 import re
 import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -301,46 +292,3 @@ def _object(path: Path) -> dict[str, Any]:
 
 def _number(name: str, each: str) -> int:
     return int(each[len(name) + 1 :] or 1)
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    commands = parser.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("check")
-    one.add_argument("--home", required=True, type=Path, help="the instance's folder")
-    one.add_argument("--release", required=True, help="the release's id")
-    one = commands.add_parser("choose")
-    one.add_argument("kind", choices=["release", "virtualenv"])
-    one.add_argument("--folder", required=True, type=Path, help="the folder of all releases, or virtualenvs")
-    one.add_argument("--name", required=True, help="the id, without a number")
-    one = commands.add_parser("seal")
-    one.add_argument("tree", type=Path)
-    one = commands.add_parser("remove")
-    one.add_argument("trees", type=Path, nargs="+")
-    given = parser.parse_args(arguments)
-    answer: dict[str, Any]
-    try:
-        if given.command == "check":
-            found = problems_of_release(given.home, given.release)
-            answer = {"intact": not found, "problems": shown({"": found})[""]}
-        elif given.command == "choose":
-            answer = choose(given.kind, given.folder, given.name)
-        elif given.command == "seal":
-            if (given.tree / "pyvenv.cfg").exists() and not has_foreign_interpreter(given.tree):
-                texts.write_line(
-                    sys.stderr, f"{given.tree}/bin/python {OWN_INTERPRETER}. Do without that package."
-                )
-                return 1
-            answer = {"files": seal(given.tree)}
-        else:
-            answer = {"removed": [str(tree) for tree in given.trees if removal.remove_tree(tree)]}
-    except OSError as error:
-        texts.write_line(sys.stderr, f"mooring.host.integrity: {error.filename}: {error.strerror}")
-        return 1
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

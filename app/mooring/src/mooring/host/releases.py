@@ -5,15 +5,12 @@ A release that is live, or was live before (`live.json` names both), is never pr
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mooring import removal, texts
+from mooring import removal
 from mooring.host import errors, integrity, live
 from mooring.host.files import WrongFileError
 from mooring.host.live import NOTHING, Live
@@ -144,34 +141,3 @@ def _remove(path: Path) -> None:
         raise LeftError(
             f"{path} cannot be removed: {error.strerror}. Change what keeps it there, and run the same command again"
         ) from error
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=["list", "prune", "restore"])
-    parser.add_argument("--home", required=True, type=Path, help="the instance's folder")
-    parser.add_argument("--keep", type=int, default=5, help="releases that stay, the live one included")
-    parser.add_argument("--previous", default="", help="the release before the live one")
-    parser.add_argument("--known", nargs="*", default=[], help="releases that stay")
-    options = parser.parse_args(arguments)
-    try:
-        answer: Any
-        if options.command == "list":
-            answer = releases(options.home)
-        elif options.command == "prune":
-            answer = {"removed": prune(options.home, options.keep)}
-        else:
-            answer = {"removed": restore(options.home, options.previous, set(options.known))}
-    except (NoInstanceError, LeftError) as error:
-        texts.write_line(sys.stderr, f"mooring.host.releases: {error}")
-        return 1
-    except OSError as error:
-        texts.write_line(sys.stderr, f"mooring.host.releases: {error.filename}: {error.strerror}")
-        return 1
-    sys.stdout.write(json.dumps(answer) + "\n")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

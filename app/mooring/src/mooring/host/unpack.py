@@ -1,11 +1,9 @@
 """Unpack a bundle on the target, if it is the one that the controller has built.
 
-    python3 -I -c "this program" DIGEST FOLDER < bundle.tar
-
 The whole of it is received first, into a file without a name. Nothing of it is looked at before its SHA-256 is the one
 that is wanted. Then it is as hostile as any archive: it may hold plain files alone, each name once, in no folder but the one
-of what installs the others. They get the mode 0644, in a folder that is empty before. Exit status 1 with one sentence on
-stderr. Python 3.8's standard library alone, and `mooring.texts`.
+of what installs the others. They get the mode 0644, in a folder that is empty before.
+Python 3.8's standard library alone.
 """
 
 from __future__ import annotations
@@ -14,12 +12,10 @@ import hashlib
 import os
 import re
 import shutil
-import sys
 import tarfile
 import tempfile
 from typing import IO
 
-from mooring import texts
 from mooring.host import errors
 
 CHUNK = 1 << 20
@@ -50,7 +46,10 @@ def unpack(bundle: IO[bytes], digest: str, folder: str) -> None:
                     "Nothing of it was used. Deploy again"
                 )
             held.seek(0)
-            _unpack(held, place)
+            try:
+                _unpack(held, place)
+            except tarfile.TarError as error:
+                raise UnpackError(f"the bundle is no whole archive: {error}") from error
     finally:
         os.close(place)
 
@@ -65,21 +64,3 @@ def _unpack(held: IO[bytes], place: int) -> None:
             new = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             with os.fdopen(os.open(member.name, new, 0o644, dir_fd=place), "wb") as file:
                 shutil.copyfileobj(content, file, CHUNK)
-
-
-def main(arguments: list[str]) -> int:
-    """Unpack standard input."""
-    digest, folder = arguments
-    try:
-        unpack(sys.stdin.buffer, digest, folder)
-    except (UnpackError, tarfile.TarError) as error:
-        texts.write_line(sys.stderr, error)
-        return 1
-    except OSError as error:
-        texts.write_line(sys.stderr, f"{error.filename or folder}: {error.strerror}")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -11,6 +11,7 @@ import pytest
 
 from support.deployed import Deployed, Refused
 from support.folders import short_folder
+from support.instance import refusal
 from support.supervisord import Supervisord
 from support.visitors import Visitors
 from support.waiting import until
@@ -84,15 +85,15 @@ DAMAGES: dict[str, Callable[[Deployed], None]] = {
 
 def repaired(one: Deployed, before: dict[str, str]) -> None:
     states = one.states()
-    told = one.do("plan")
+    told = one.plan()
     assert told["notes"], "it is told"
     assert str(one.live_json) in told["notes"][0]
     assert "It is taken for the live one" in told["notes"][0]
-    assert "live.json" in one.do("verify", status=1)
-    assert one.do("plan", "--repair")["repaired"] is True
+    assert "live.json" in refusal(one.verify)
+    assert one.plan(repair=True)["repaired"] is True
     live = one.live()
     assert (live["colour"], live["release"]) == (before["colour"], before["release"])
-    assert one.do("plan", "--repair")["notes"] == []
+    assert one.plan(repair=True)["notes"] == []
     assert one.states() == states
 
 
@@ -132,7 +133,7 @@ def test_a_deploy_over_a_lost_state_is_a_switch_as_ever_and_a_refused_one_change
 def test_a_restart_finds_the_live_generation_without_a_state_file(served: Deployed) -> None:
     before = served.live()["release"]
     served.live_json.unlink()
-    assert len(served.do("restart")["restarted"]) == 1
+    assert len(served.restart()) == 1
     served.assert_serves(before)
 
 
@@ -151,8 +152,8 @@ def test_program_files_that_are_lost_or_edited_come_again_and_no_process_is_touc
         file.unlink()
         if wrong is not None:
             file.write_text(wrong)
-        assert str(file) in served.do("verify", status=1)
-        assert str(file) in served.do("plan", "--repair")["notes"][0]
+        assert str(file) in refusal(served.verify)
+        assert str(file) in served.plan(repair=True)["notes"][0]
         assert file.read_text() == content
         served.assert_serves(live["release"])
     shutil.rmtree(served.home / "conf.d")
@@ -170,13 +171,13 @@ def test_what_has_not_passed_the_gate_does_not_reach_the_live_generation(served:
     pids = served.server.pids(f"api-{live['colour']}")
     good = own.read_text()
     own.write_text(good.replace("applications:good", "applications:answers_500"))
-    assert "is not what has passed the gate" in served.do("verify", status=1)
-    assert "Nothing was restarted" in served.do("restart", status=1)
-    assert "is not what has passed the gate" in served.do("plan", "--repair")["switch"]
+    assert "is not what has passed the gate" in refusal(served.verify)
+    assert "Nothing was restarted" in refusal(served.restart)
+    assert "is not what has passed the gate" in served.plan(repair=True)["switch"]
     assert served.program_file(live["colour"]).read_text() == good
     assert served.server.pids(f"api-{live['colour']}") == pids
     served.build(live["release"])
-    assert "was built again" in served.do("plan", "--repair")["switch"]
+    assert "was built again" in served.plan(repair=True)["switch"]
     served.deploy(live["release"])
     assert served.live()["colour"] != live["colour"]
     assert served.live()["previous"] == live["previous"]
@@ -192,9 +193,9 @@ def test_a_program_file_that_came_live_without_a_gate_is_replaced_by_a_switch(se
     assert file.read_text() != good
     served.server.ctl("update", f"api-{live['colour']}")
     pids = served.server.pids(f"api-{live['colour']}")
-    assert "runs with another program file" in served.do("reconcile", status=1)
+    assert "runs with another program file" in refusal(served.reconcile)
     assert served.server.pids(f"api-{live['colour']}") == pids
-    assert "runs with another program file" in served.do("plan", "--repair")["switch"]
+    assert "runs with another program file" in served.plan(repair=True)["switch"]
     served.deploy(live["release"])
     assert served.live()["colour"] != live["colour"]
     served.assert_serves(live["release"])
@@ -210,9 +211,9 @@ def test_a_damaged_release_json_of_the_live_release_stops_nothing(
     if content is not None:
         path.write_text(content)
     for command in ("verify", "restart", "reconcile"):
-        assert str(path) in served.do(command, status=1)
-    assert str(path) in "".join(served.do("status")["problems"])
-    plan = served.do("plan", "--repair", "--release", live["release"])
+        assert str(path) in refusal(getattr(served, command))
+    assert str(path) in "".join(served.status()["problems"])
+    plan = served.plan(live["release"], repair=True)
     assert str(path) in plan["switch"]
     assert str(path) in plan["lacking"]
     served.build(live["release"])
@@ -228,21 +229,19 @@ def test_a_full_disk_when_the_new_one_is_named_is_told_and_taken_back(served: De
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
-        said = served.do("name-live", "--release", other, "--colour", idle, status=1)
+        said = refusal(served.name_live, other, idle)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert f"{served.live_json} cannot be written: File too large. Make room" in said
     assert served.live() == live
     assert "Two generations serve now" in served.serving()
-    assert (
-        f"What serves now: release {live['release']} " in served.do("take-back", "--colour", idle)["serving"]
-    )
+    assert f"What serves now: release {live['release']} " in served.take_back(idle)["serving"]
     served.assert_serves(live["release"])
 
 
 def test_a_generation_that_is_named_live_is_not_taken_back(served: Deployed) -> None:
     live = served.live()
-    done = served.do("take-back", "--colour", live["colour"])
+    done = served.take_back(live["colour"])
     assert "it stays" in done["problems"][0]
     served.assert_serves(live["release"])
 
@@ -256,10 +255,10 @@ def test_supervisord_that_was_killed_is_told_and_what_was_live_comes_again(insta
     told = "no supervisord at"
     until(lambda: "Nothing serves now" in instance.serving(), "the workers have ended with it")
     for command in ("restart", "reconcile"):
-        assert told in instance.do(command, status=1)
-    assert told in instance.do("verify", status=1)
-    assert "Nothing serves now" in instance.do("status")["serving"]
-    assert instance.do("plan", "--repair")["live"]["release"] == live["release"]
+        assert told in refusal(getattr(instance, command))
+    assert told in refusal(instance.verify)
+    assert "Nothing serves now" in instance.status()["serving"]
+    assert instance.plan(repair=True)["live"]["release"] == live["release"]
     instance.live_json.unlink()
     instance.server.start()
     instance.deploy(live["release"])

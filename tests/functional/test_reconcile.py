@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from support.instance import Instance
+from mooring.host import reconcile as reconciling
+from mooring.host import status
+from support.instance import TIMEOUTS, Instance, refusal
 from support.supervisord import Supervisord
 from support.visitors import Visitors
 
@@ -49,7 +51,7 @@ def put(instance: Instance, colour: str, release: str) -> None:
     """Do what a switch does up to its gate."""
     source = instance.server.folder / "releases" / release / f"{colour}.conf"
     program_file(instance, f"api-{colour}").write_bytes(source.read_bytes())
-    instance.control("update", f"api-{colour}")
+    instance.update(f"api-{colour}")
     instance.gate(colour, release=release)
 
 
@@ -63,21 +65,14 @@ def groups(instance: Instance) -> set[str]:
 
 
 def reconcile(instance: Instance) -> dict[str, Any]:
-    home = instance.server.folder
-    return dict(
-        instance.control_json(
-            "reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d")
-        )
-    )
+    return dict(reconciling.reconcile(instance.host, "", TIMEOUTS, print))
 
 
 def test_reconcile_brings_up_what_is_live_and_then_changes_nothing(instance: Instance) -> None:
     assert reconcile(instance)["changed"] is True
     assert groups(instance) == {"api-bootstrap", "api-blue", "api-clerk"}
     before = running(instance)
-    assert [each["name"] for each in instance.control_json("status", "--instance", "api")["companions"]] == [
-        "api-clerk"
-    ]
+    assert [each["name"] for each in status.status(instance.host)["companions"]] == ["api-clerk"]
     again = reconcile(instance)
     assert again["changed"] is False
     assert again["manifest"] == {"instance": "api", "workers": 2, "release": "r1"}
@@ -116,13 +111,11 @@ def test_what_runs_without_its_program_file_goes_as_well(instance: Instance) -> 
 def test_a_folder_where_nothing_is_live_is_refused(instance: Instance) -> None:
     home = instance.server.folder
     (home / "live.json").unlink()
-    command = ("reconcile", "--instance", "api", "--home", str(home), "--conf-dir", str(home / "conf.d"))
-    said = instance.control(*command, status=1)
-    assert "Nothing is live in" in said.stderr
-    assert "live.json" not in said.stderr  # before a first deploy, no file is missing
+    said = refusal(reconcile, instance)
+    assert "Nothing is live in" in said
+    assert "live.json" not in said  # before a first deploy, no file is missing
     program_file(instance, "api-blue").write_text("")  # a generation was live
-    said = instance.control(*command, status=1)
-    assert "live.json is missing" in said.stderr
+    assert "live.json is missing" in refusal(reconcile, instance)
 
 
 def test_what_was_stopped_is_started(instance: Instance) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from support.deployed import Deployed
+from mooring import removal
 from support.folders import short_folder
+from support.hosted import Hosted
+from support.instance import refusal
 from support.supervisord import Supervisord
 from support.visitors import Visitors
 from support.waiting import until
@@ -17,30 +19,32 @@ HELD = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12"
 
 
 @pytest.fixture(scope="module")
-def instance() -> Iterator[Deployed]:
+def instance() -> Iterator[Hosted]:
     """One instance for all moments: each begins with what the one before it has left."""
     with short_folder() as path:
         server = Supervisord(path)
-        one = Deployed(server)
+        one = Hosted(server)
         for release in ("r1", "r2", "r3"):
             one.build(release)
         server.start()
         one.deploy("r1")
         yield one
         server.stop()
+        for name in ("releases", "venvs"):  # they are read-only
+            removal.remove_tree(path / name)
 
 
-def after_step(step: str) -> Callable[[Deployed, str], None]:
+def after_step(step: str) -> Callable[[Hosted, str], None]:
     return lambda instance, release: instance.deploy(release, last=step)
 
 
-def in_the_drain(instance: Deployed, release: str) -> None:
+def in_the_drain(instance: Hosted, release: str) -> None:
     """What Ctrl-C leaves: the old generation is out of the configuration, and drains; nobody waits for it any more."""
     colour = instance.live()["colour"]
     with socket.create_connection(("127.0.0.1", instance.port)) as client:
         client.sendall(HELD)
         instance.deploy(release, last="name")
-        process = instance.start("reconcile", "--release", release)
+        process = instance.popen("reconcile")
         instance.await_states(f"api-{colour}", "STOPPING")
         process.kill()
         process.communicate()
@@ -49,7 +53,7 @@ def in_the_drain(instance: Deployed, release: str) -> None:
     instance.await_states(f"api-{colour}", "STOPPED")
 
 
-MOMENTS: dict[str, Callable[[Deployed, str], None]] = {
+MOMENTS: dict[str, Callable[[Hosted, str], None]] = {
     **{f"after {step}": after_step(step) for step in ("put", "start", "gate", "name")},
     "in the drain": in_the_drain,
 }
@@ -65,15 +69,15 @@ LESS = {
 
 
 @pytest.mark.parametrize(("moment", "command"), [cell for cell in CELLS if cell not in LESS])
-def test_the_next_command_converges_at_the_first_try(instance: Deployed, moment: str, command: str) -> None:
+def test_the_next_command_converges_at_the_first_try(instance: Hosted, moment: str, command: str) -> None:
     old = instance.live()["release"]
     new, third = (release for release in ("r1", "r2", "r3") if release != old)
     with Visitors(("127.0.0.1", instance.port), number=1) as visitors:
         MOMENTS[moment](instance, new)
         _is_told(instance, moment)
         if command == "restart":
-            wanted = instance.do("plan")["live"]["release"]
-            instance.do("restart")
+            wanted = instance.plan()["live"]["release"]
+            instance.restart()
         else:
             wanted = {"new": new, "old": old, "third": third}[command]
             instance.deploy(wanted)
@@ -82,20 +86,20 @@ def test_the_next_command_converges_at_the_first_try(instance: Deployed, moment:
     instance.assert_serves(wanted)
 
 
-def _is_told(instance: Deployed, moment: str) -> None:
+def _is_told(instance: Hosted, moment: str) -> None:
     """Two generations that serve side by side are told of, each of them, by what tells anything."""
     if moment not in ("after gate", "after name"):
         return
-    said = [instance.do("verify", status=1), instance.serving(), *instance.do("status")["problems"]]
+    said = [refusal(instance.verify), instance.serving(), *instance.status()["problems"]]
     assert "Two generations serve now, side by side: release" in said[0]
     assert "The way out: deploy again" in said[0]
     assert "Two generations serve now, side by side: release" in said[1]
     assert "runs beside it" in said[2]
 
 
-def test_a_restart_that_died_has_left_a_worker_stopped(instance: Deployed) -> None:
+def test_a_restart_that_died_has_left_a_worker_stopped(instance: Hosted) -> None:
     live = instance.live()
-    process = instance.start("restart")
+    process = instance.popen("restart")
     worker = f"api-{live['colour']}"
     until(lambda: instance.states()[f"{worker}:0"] != "RUNNING", "the restart has begun")
     process.kill()

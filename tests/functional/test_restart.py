@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from mooring import status_socket
-from support.deployed import Deployed
-from support.instance import APPLICATIONS
+from mooring import removal, status_socket
+from support.hosted import Hosted
+from support.instance import APPLICATIONS, refusal
 from support.processes import alive
 from support.supervisord import Supervisord
 from support.visitors import Visitors, ask
@@ -19,25 +20,27 @@ from support.waiting import until
 
 
 @pytest.fixture
-def instance(supervisord: Supervisord) -> Deployed:
-    one = Deployed(supervisord, workers=2)
+def instance(supervisord: Supervisord) -> Iterator[Hosted]:
+    one = Hosted(supervisord, workers=2)
     one.build("r1")
     supervisord.start()
-    return one
+    yield one
+    for name in ("releases", "venvs"):  # they are read-only
+        removal.remove_tree(one.home / name)
 
 
-def test_rolling_restart_loses_nobody(instance: Deployed) -> None:
+def test_rolling_restart_loses_nobody(instance: Hosted) -> None:
     instance.deploy("r1")
     before = instance.server.pids("api-blue")
     with Visitors(("127.0.0.1", instance.port)) as visitors:
-        done = instance.do("restart")["restarted"]
+        done = instance.restart()
         visitors.more()
     assert not visitors.failures
     assert [each["old_pid"] for each in done] == before
     assert [each["pid"] for each in done] == instance.server.pids("api-blue")
 
 
-def test_rolling_restart_gives_a_drain_its_own_time(instance: Deployed) -> None:
+def test_rolling_restart_gives_a_drain_its_own_time(instance: Hosted) -> None:
     """A request may take longer than a worker's start; that of the gate, 0.1 s here, is over before either."""
     instance.deploy("r1")
     with contextlib.ExitStack() as clients:
@@ -46,7 +49,7 @@ def test_rolling_restart_gives_a_drain_its_own_time(instance: Deployed) -> None:
             held.append(clients.enter_context(socket.create_connection(("127.0.0.1", instance.port))))
             held[-1].sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 4\r\n\r\n12")
             until(lambda: sum(_open(instance)) == len(held), "a worker has the connection")
-        restart = instance.start("restart", "--timeout", "0.1")
+        restart = instance.popen("restart", "--timeout", "0.1")
         instance.await_states("api-blue", "STOPPING")
         with pytest.raises(subprocess.TimeoutExpired):
             restart.wait(1)
@@ -58,7 +61,7 @@ def test_rolling_restart_gives_a_drain_its_own_time(instance: Deployed) -> None:
     instance.gate("blue")
 
 
-def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Deployed, folder: Path) -> None:
+def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Hosted, folder: Path) -> None:
     copy = folder / "mine.py"
     copy.write_text(APPLICATIONS.read_text())
     instance.server.environ["PYTHONPATH"] += f":{folder}"
@@ -66,12 +69,12 @@ def test_rolling_restart_ends_at_a_worker_that_does_not_come_back(instance: Depl
     instance.deploy("r2")
     copy.write_text("raise RuntimeError('broken since')")
     second = instance.server.pids("api-blue")[1]
-    says = instance.do("restart", status=1)
+    says = refusal(instance.restart)
     assert "0 of 2 workers restarted; api-blue:0 " in says
     assert "broken since" in says
     assert alive(second)
     assert ask(("127.0.0.1", instance.port)) == str(second)
 
 
-def _open(instance: Deployed) -> list[int]:
+def _open(instance: Hosted) -> list[int]:
     return [status_socket.ask(instance.status_socket(f"blue-{n}"), "stats", 10)["open"] for n in (0, 1)]
