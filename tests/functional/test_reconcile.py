@@ -108,14 +108,16 @@ def test_what_runs_without_its_program_file_goes_as_well(instance: Instance) -> 
     assert reconcile(instance)["removed"] == ["api-green"]
 
 
-def test_a_folder_where_nothing_is_live_is_refused(instance: Instance) -> None:
+def test_a_folder_where_nothing_is_live_is_refused(
+    instance: Instance, capsys: pytest.CaptureFixture[str]
+) -> None:
     home = instance.server.folder
     (home / "live.json").unlink()
-    said = refusal(reconcile, instance)
-    assert "Nothing is live in" in said
-    assert "live.json" not in said  # before a first deploy, no file is missing
+    assert "Nothing is live in" in refusal(reconcile, instance)
+    assert "live.json" not in capsys.readouterr().out  # before a first deploy, no file is missing
     program_file(instance, "api-blue").write_text("")  # a generation was live
-    assert "live.json is missing" in refusal(reconcile, instance)
+    assert "Nothing is live in" in refusal(reconcile, instance)
+    assert "live.json is missing" in capsys.readouterr().out
 
 
 def test_what_was_stopped_is_started(instance: Instance) -> None:
