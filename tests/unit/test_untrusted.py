@@ -403,10 +403,10 @@ def test_no_word_of_a_worker_leads_root_to_a_folder_of_the_applications(secret: 
         with (
             answering(home / "s", sending(answer_of([row]))) as control,
             answering(home / "run/api-blue-0.sock", sending(json.dumps(said).encode() + b"\n")),
-        ):
             # It has been repaired by then; this supervisord cannot answer what comes next.
-            with pytest.raises(HostError, match="answers with what is no list of groups"):
-                switch.plan(Instance("api", home, home / "supervisor/conf.d", control), "", 0, repairs=True)
+            pytest.raises(HostError, match="answers with what is no list of groups"),
+        ):
+            switch.plan(Instance("api", home, home / "supervisor/conf.d", control), "", 0, repairs=True)
         found = {path.name: path.read_text() for path in (home / "supervisor/conf.d").iterdir()}
         assert found == {"api-blue.conf": "; blue of r1\n", "api-bootstrap.conf": "; bootstrap of r1\n"}
         assert json.loads((home / "live.json").read_text())["release"] == "r1"
