@@ -21,6 +21,7 @@ from mooring.host import (
     layout,
     live,
     lock,
+    shared,
     state,
     survey,
 )
@@ -97,17 +98,27 @@ def _live(instance: Instance, timeout: float) -> live.Live:
 def start(root: Path, user: str, *, timeout: float = START_TIMEOUT, progress: Progress) -> dict[str, Any]:
     """Start supervisord in the background as that user, if it does not run, and wait until it answers, `timeout` seconds."""
     where = Root(root)
-    pid = daemon.Daemon(where.configuration).find(timeout)
-    if pid:
-        return {"changed": False, "started": False, "pid": pid}
-    words = [sys.executable, "-I", "-m", "mooring.start", "--user", user, "--conf", str(where.configuration)]
-    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise errors.HostError(
-            f"supervisord cannot be started (status {done.returncode}): {done.stderr.strip()}"
-        )
-    progress("supervisord is started")
-    return {"changed": True, "started": True, **wait(root, timeout=timeout)}
+    with shared.alone(where.supervisor, progress):
+        pid = daemon.Daemon(where.configuration).find(timeout)
+        if pid:
+            return {"changed": False, "started": False, "pid": pid}
+        words = [
+            sys.executable,
+            "-I",
+            "-m",
+            "mooring.start",
+            "--user",
+            user,
+            "--conf",
+            str(where.configuration),
+        ]
+        done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise errors.HostError(
+                f"supervisord cannot be started (status {done.returncode}): {done.stderr.strip()}"
+            )
+        progress("supervisord is started")
+        return {**wait(root, timeout=timeout), "changed": True, "started": True}
 
 
 def wait(root: Path, *, timeout: float = START_TIMEOUT) -> dict[str, Any]:

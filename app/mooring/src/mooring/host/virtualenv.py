@@ -12,11 +12,12 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
 from mooring import removal, texts
-from mooring.host import errors, integrity, layout, unpack
+from mooring.host import errors, integrity, layout, shared, unpack
 
 PIP = """\
 import os, runpy, sys
@@ -33,35 +34,47 @@ SHOWN = 4000
 
 
 def install(  # noqa: PLR0913 - what, from what, and how
-    path: Path, sha256: str, python: str, *, sbom: str = "", isolated: bool = False, data: IO[bytes]
+    path: Path,
+    sha256: str,
+    python: str,
+    *,
+    sbom: str = "",
+    isolated: bool = False,
+    data: IO[bytes],
+    progress: Callable[[str], None],
 ) -> dict[str, Any]:
     """Make the virtualenv at `path`, with the host's interpreter `python`, from the bundle that `data` has.
 
     The bundle must have that SHA-256. `sbom` is the text of its bill of materials. `isolated`: its console scripts start
-    Python with -I. Returns the number of sealed `files`. HostError, OSError; then nothing of it is complete.
+    Python with -I. Returns the number of sealed `files`; one that another run has made meanwhile is left as it is. HostError,
+    OSError; then nothing of it is complete.
     """
-    wheels = path.with_name(f"{path.name}.wheels")
-    for left in (path, wheels):
-        removal.remove_tree(left)
-    layout.place([{"path": str(wheels), "folder": True, "mode": "0755"}])
-    unpack.unpack(data, sha256, str(wheels))
-    _run([python, "-I", "-m", "venv", "--without-pip", str(path)], wheels)
-    (pip,) = (wheels / unpack.INSTALLER).glob("pip-*.whl")
-    _run(
-        [
-            *(str(path / "bin/python"), "-I", "-c", PIP, str(pip)),
-            *("--isolated", "install", "--quiet", "--disable-pip-version-check", "--compile"),
-            *("--no-index", "--no-deps", "--ignore-installed", "--find-links", "."),
-            *("--require-hashes", "--requirement", "requirements.txt"),
-        ],
-        wheels,
-    )
-    if isolated:
-        _isolate(path / "bin")
-    removal.remove_tree(wheels)
-    if sbom:
-        layout.place([{"path": str(path / "sbom.cdx.json"), "content": sbom, "mode": "0444"}])
-    return integrity.seal_tree(path)
+    layout.place([{"path": str(path.parent), "folder": True, "mode": "0755"}])
+    with shared.alone(path.parent, progress):
+        if (path / integrity.MANIFEST).exists():
+            return {"changed": False, "files": 0}
+        wheels = path.with_name(f"{path.name}.wheels")
+        for left in (path, wheels):
+            removal.remove_tree(left)
+        layout.place([{"path": str(wheels), "folder": True, "mode": "0755"}])
+        unpack.unpack(data, sha256, str(wheels))
+        _run([python, "-I", "-m", "venv", "--without-pip", str(path)], wheels)
+        (pip,) = (wheels / unpack.INSTALLER).glob("pip-*.whl")
+        _run(
+            [
+                *(str(path / "bin/python"), "-I", "-c", PIP, str(pip)),
+                *("--isolated", "install", "--quiet", "--disable-pip-version-check", "--compile"),
+                *("--no-index", "--no-deps", "--ignore-installed", "--find-links", "."),
+                *("--require-hashes", "--requirement", "requirements.txt"),
+            ],
+            wheels,
+        )
+        if isolated:
+            _isolate(path / "bin")
+        removal.remove_tree(wheels)
+        if sbom:
+            layout.place([{"path": str(path / "sbom.cdx.json"), "content": sbom, "mode": "0444"}])
+        return integrity.seal_tree(path)
 
 
 def _run(words: list[str], wheels: Path) -> None:
