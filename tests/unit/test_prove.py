@@ -15,7 +15,7 @@ import pytest
 
 from prove import operations
 from prove.__main__ import main
-from prove.deployment import _ADHOC
+from prove.deployment import _ADHOC, Deployment
 from prove.errors import OperationError, SettingsError
 from prove.load import PYTHONPATH
 from prove.operations import Act, Played
@@ -192,6 +192,27 @@ def test_two_generations_are_no_one() -> None:
     green = Process("greeter-green:0", 7, True)
     with pytest.raises(OperationError, match="greeter-blue, greeter-green"):
         _ = state(workers=(*state().workers, green)).group
+
+
+def test_what_a_host_answers_is_read_whatever_the_caller_wants_shown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As molecule, and many a CI, run Ansible: in colours, with another callback."""
+    monkeypatch.setenv("ANSIBLE_FORCE_COLOR", "1")
+    monkeypatch.setenv("ANSIBLE_STDOUT_CALLBACK", "default")
+    controller = {
+        "folder": str(tmp_path),
+        "bin": str(Path(sys.executable).parent),
+        "config": "",
+        "local": False,
+    }
+    given = {
+        **GIVEN,
+        "controller": {**controller, "inventories": ["localhost,"]},
+        "site": {"ansible_connection": "local", "ansible_python_interpreter": sys.executable},
+    }
+    one = Deployment(read(given), tmp_path)
+    assert one._on_host(["sh", "-c", 'cat; echo " and more"'], "some words") == "some words and more\n"
 
 
 def test_what_a_host_says_is_read() -> None:

@@ -90,6 +90,9 @@ class Deployment:
     def _run(self, words: Sequence[str]) -> Played:
         controller = self._settings.controller
         environment = {**os.environ, "PYTHONPATH": PYTHONPATH, "ANSIBLE_NOCOLOR": "1"}
+        environment.pop(
+            "ANSIBLE_FORCE_COLOR", None
+        )  # it wins over the other one, and the output is read by a program
         environment["ANSIBLE_STDOUT_CALLBACK"] = "default" if words[0] == "ansible-playbook" else "minimal"
         if controller.config:
             environment["ANSIBLE_CONFIG"] = controller.config
