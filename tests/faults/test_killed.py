@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from mooring import removal, status_socket
-from mooring.host import calls, dispatch, live, lock
+from mooring.host import calls, dispatch, integrity, live, lock
 from mooring.host.instance import OWN_NAMES
 from support.folders import short_folder
 from support.hosted import Hosted
@@ -154,6 +154,31 @@ def other(release: str) -> str:
     return "r2" if release == "r1" else "r1"
 
 
+def test_a_switch(host: Host) -> None:
+    """What comes next changes from step to step: the same, the release before, a restart, a reconcile and the same."""
+    for step in range(1, MOST):
+        old = host.live()["release"]
+        new = other(old)
+        if not host.killed("switch", step, release=new):
+            break
+        named = live.read(host.home).release
+        assert named in (old, new)
+        host.change("status")
+        wanted = (new, old, named, named)[step % 4]
+        if step % 4 == 3:
+            host.change("reconcile")
+        elif step % 4 == 2:
+            host.change("restart")
+        else:
+            host.change("switch", release=wanted)
+        host.assert_whole(wanted)
+    host.assert_whole(new)
+    assert step > 20
+    said = "\n".join(host.steps)
+    for part in ("live.json", "addProcessGroup", "stopProcessGroup", "removeProcessGroup", "reloadConfig"):
+        assert part in said
+
+
 def test_a_rollback(host: Host) -> None:
     if not live.read(host.home).previous:
         host.change("switch", release="r2")
@@ -196,6 +221,54 @@ def test_a_reconcile_after_a_switch_that_was_killed(host: Host) -> None:
     host.assert_whole(new)
     assert step > 5
     assert "removeProcessGroup" in "\n".join(host.steps)
+
+
+def test_a_prune_and_a_restore(host: Host) -> None:
+    """Old releases that are half removed are no releases, and go the next time."""
+    known = {"r1", "r2"}
+    if live.read(host.home).previous not in known:
+        host.change("switch", release="r2")
+    for name, more in (
+        ("prune", {"keep": 2}),
+        ("releases.restore", {"previous": "", "known_releases": sorted(known)}),
+    ):
+        for step in range(1, MOST):
+            host.build("r3")
+            if not host.killed(name, step, **more):
+                break
+            assert live.read(host.home).release in known
+            host.change("releases")
+            host.change(name, **more)
+            assert {path.name for path in (host.home / "releases").iterdir()} == known
+            host.change("verify")
+        assert step > 8
+    host.assert_whole(host.live()["release"])
+
+
+def test_a_release_that_is_placed(host: Host) -> None:
+    """It is whole or it is not there; the same command makes it again."""
+    release = host.live()["release"]
+    content = {
+        path.name: path.read_text()
+        for path in host.release_folder(release).glob("*")
+        if path.suffix == ".conf" or path.name == "release.json"
+    }
+    content["release.json"] = json.dumps({**json.loads(content["release.json"]), "sealed": True})
+    entries: list[dict[str, Any]] = [{"path": ".", "folder": True, "mode": "0755"}]
+    entries += [{"path": name, "content": text, "mode": "0644"} for name, text in sorted(content.items())]
+    folder = host.release_folder("r4")
+    for step in range(1, MOST):
+        if not host.killed("release.place", step, release="r4", entries=entries):
+            break
+        host.change("releases")
+        if not integrity.is_complete(folder):
+            host.change("release.place", release="r4", entries=entries)
+        assert integrity.is_complete(folder)
+        assert integrity.problems_of_tree(folder) == []
+        assert not [path for path in folder.rglob("*") if "partial" in path.name]
+        removal.remove_tree(folder)
+    removal.remove_tree(folder)
+    assert step > 10
 
 
 def test_the_lock_of_a_run(host: Host) -> None:
