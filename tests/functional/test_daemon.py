@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 import on_host
-from mooring.host import lock, probe
+from mooring.host import lock, users
 from mooring.host.daemon import Daemon, DaemonError
 from support import bare
 from support.places import SOURCES
@@ -266,7 +266,7 @@ def test_supervisord_starts_with_nothing_of_who_starts_it(folder: Path) -> None:
         assert not (proc / "fd/77").exists()
         assert (proc / "cwd").readlink() == Path("/")
         found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
-        assert found == probe.environment_of(os.geteuid())
+        assert found == users.environment_of(os.geteuid())
     finally:
         starter.terminate()
         starter.wait(30)
@@ -290,7 +290,7 @@ def test_a_service_has_the_sockets_of_systemd_and_nothing_of_its_environment(fol
             assert pidfile.read_text().strip() == proc.name, "it has become no daemon"
             found = dict(entry.split("=", 1) for entry in (proc / "environ").read_text().split("\0") if entry)
             told = {"LISTEN_PID": proc.name, "LISTEN_FDS": "1"}
-            assert found == {**probe.environment_of(os.geteuid()), **told}
+            assert found == {**users.environment_of(os.geteuid()), **told}
             assert socket_inode(starter.pid, 3) == str(os.fstat(passed.fileno()).st_ino)
             assert not (proc / "fd/77").exists()
             assert Daemon(conf).process() == starter.pid

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from mooring.host import probe
+from mooring.host import processes
 from mooring.host.daemon import Daemon
 from support.intruder import STRANGER, Host, lookalike_of_supervisord
 
@@ -73,8 +73,8 @@ def test_where_none_runs_one_is_neither_found_nor_ended(tmp_path: Path) -> None:
         assert daemon.shutdown(0) == 0
         assert one.poll() is None
         (tmp_path / "run/supervisord.pid").write_text(f"{one.pid}\n")
-        assert probe.server_facts(str(tmp_path))["pid"] is None
+        assert processes.server_facts(str(tmp_path))["pid"] is None
     with lookalike_of_supervisord(conf, uid=0) as ours:  # the same question about a process of root's
         assert Daemon(conf).process() == ours.pid
         (tmp_path / "run/supervisord.pid").write_text(f"{ours.pid}\n")
-        assert probe.server_facts(str(tmp_path))["pid"] == ours.pid
+        assert processes.server_facts(str(tmp_path))["pid"] == ours.pid

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from mooring.host import probe
+from mooring.host import users
 from support.intruder import KEY, TOKEN, Host, run_in
 from support.processes import open_files
 
@@ -82,7 +82,7 @@ def _own(link: str, start: dict[str, Any]) -> bool:
 def test_supervisord_has_nothing_of_the_deployer(host: Host) -> None:
     proc = Path(f"/proc/{host.pidfile.read_text().strip()}")
     environ = dict(each.split("=", 1) for each in (proc / "environ").read_text().split("\0") if each)
-    assert environ == probe.environment_of(host.user.pw_uid)
+    assert environ == users.environment_of(host.user.pw_uid)
     status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines())
     assert set(status["Uid"].split()) == {str(host.user.pw_uid)}
     assert set(status["Gid"].split()) == {str(host.user.pw_gid)}

@@ -19,8 +19,8 @@ import yaml
 
 import on_host
 from mooring import casts, untrusted
-from mooring.host import errors, instance, probe
-from mooring.host.probe import Address, holder_of, parse_url
+from mooring.host import addresses, errors, folders, instance, probe, processes, pythons, users
+from mooring.host.addresses import Address, holder_of, parse_url
 from support.places import REPOSITORY, SOURCES
 
 SCRIPT = Path(probe.__file__)
@@ -53,8 +53,8 @@ def facts_of(root: Path, question: dict[str, object]) -> dict[str, Any]:
 
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
     variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
-    assert variables["site_mark"] == probe.MARK
-    assert (probe.UNIX_PATH_MAX, probe.LINKS) == (untrusted.MAX_SOCKET_PATH, untrusted.LINKS)
+    assert variables["site_mark"] == folders.MARK
+    assert (addresses.UNIX_PATH_MAX, folders.LINKS) == (untrusted.MAX_SOCKET_PATH, untrusted.LINKS)
     assert instance.COLOURS == casts.COLOURS
 
 
@@ -116,7 +116,7 @@ def test_a_user_who_is_yet_to_be_created_is_tried_as_a_stranger() -> None:
         question = probe.Question(user="no-such-user", root=f"{name}/root", pythons=[str(python)])
         facts = probe.gather(question)
     assert facts["root"]["closed"] == name
-    assert {**probe.UNUSABLE, "path": str(python)} in facts["pythons"]
+    assert {**pythons.UNUSABLE, "path": str(python)} in facts["pythons"]
 
 
 @needs_root
@@ -126,18 +126,18 @@ def test_a_user_who_is_yet_to_be_created_is_tried_as_a_stranger() -> None:
 def test_root_deploys_for_a_user_of_mooring_s_own_and_keeps_nobody_where_it_runs(
     owner: str | None, user: str
 ) -> None:
-    assert probe.user_facts("auto", owner)["name"] == user
+    assert users.user_facts("auto", owner)["name"] == user
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="for root it is another user")
 def test_who_is_not_root_deploys_for_himself() -> None:
-    assert probe.user_facts("auto", "nobody")["uid"] == os.geteuid()
+    assert users.user_facts("auto", "nobody")["uid"] == os.geteuid()
 
 
 def test_nobody_is_shared_and_so_is_its_group() -> None:
-    facts = probe.user_facts("nobody")
+    facts = users.user_facts("nobody")
     assert (facts["shared"], facts["own_group"]) == (True, False)
-    assert probe.user_facts("root")["shared"] is False
+    assert users.user_facts("root")["shared"] is False
 
 
 @pytest.mark.parametrize(
@@ -158,11 +158,11 @@ def test_whether_a_group_is_the_user_s_alone(
         return pwd.struct_passwd((name, "x", uid, 50, "", "/", "/bin/false"))
 
     everybody = [user("api", 5), *(user(*each) for each in others)]
-    monkeypatch.setattr(probe.pwd, "getpwall", lambda: everybody)
-    monkeypatch.setattr(probe.pwd, "getpwnam", lambda _: everybody[0])
-    monkeypatch.setattr(probe.grp, "getgrgid", lambda _: probe.grp.struct_group((group, "x", 50, members)))
-    monkeypatch.setattr(probe.os, "getgrouplist", lambda *_: [50])
-    assert probe.user_facts("api")["own_group"] is own
+    monkeypatch.setattr(users.pwd, "getpwall", lambda: everybody)
+    monkeypatch.setattr(users.pwd, "getpwnam", lambda _: everybody[0])
+    monkeypatch.setattr(users.grp, "getgrgid", lambda _: users.grp.struct_group((group, "x", 50, members)))
+    monkeypatch.setattr(users.os, "getgrouplist", lambda *_: [50])
+    assert users.user_facts("api")["own_group"] is own
 
 
 def test_a_python_that_cannot_be_run_is_named_and_never_chosen(tmp_path: Path) -> None:
@@ -175,7 +175,7 @@ def test_a_python_that_cannot_be_run_is_named_and_never_chosen(tmp_path: Path) -
         python["path"]: python
         for python in probe.gather(probe.Question(user=user, pythons=[str(python)]))["pythons"]
     }
-    assert found[str(python)] == {**probe.UNUSABLE, "path": str(python)}
+    assert found[str(python)] == {**pythons.UNUSABLE, "path": str(python)}
 
 
 # socket URLs
@@ -216,10 +216,10 @@ def test_wrong_urls(url: str) -> None:
 # holders
 
 
-def me(inode: int | None = None) -> probe.Holder:
+def me(inode: int | None = None) -> addresses.Holder:
     command = Path("/proc/self/cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
-    shown = command if len(command) <= probe.COMMAND_MAX else command[: probe.COMMAND_MAX - 1] + "…"
-    return probe.Holder(inode or 0, os.geteuid(), os.getpid(), shown)
+    shown = command if len(command) <= processes.COMMAND_MAX else command[: processes.COMMAND_MAX - 1] + "…"
+    return addresses.Holder(inode or 0, os.geteuid(), os.getpid(), shown)
 
 
 @pytest.mark.parametrize(
@@ -262,31 +262,33 @@ def test_who_holds_a_unix_socket(tmp_path: Path) -> None:
         found = holder_of(parse_url(f"unix://{path}"))
         assert found is not None
         assert (found.pid, found.inode) == (os.getpid(), os.fstat(holder.fileno()).st_ino)
-        assert probe.listen_facts(f"unix://{path}")["free"] is False
-    assert probe.listen_facts(f"unix://{path}")["free"] is True
+        assert addresses.listen_facts(f"unix://{path}")["free"] is False
+    assert addresses.listen_facts(f"unix://{path}")["free"] is True
 
 
 def test_a_holder_that_may_not_be_looked_into_has_at_least_a_user() -> None:
-    assert str(probe.Holder(1, 0, None, None)) == "a process of user root (as root, `ss -lxntp` names it)"
-    assert str(probe.Holder(1, None, None, None)).startswith("a process of another user")
+    assert str(addresses.Holder(1, 0, None, None)) == "a process of user root (as root, `ss -lxntp` names it)"
+    assert str(addresses.Holder(1, None, None, None)).startswith("a process of another user")
 
 
 def test_a_free_port_and_one_that_cannot_be(held: tuple[str, int]) -> None:
-    assert probe.listen_facts(f"tcp://127.0.0.2:{held[1]}") == {
+    assert addresses.listen_facts(f"tcp://127.0.0.2:{held[1]}") == {
         "url": f"tcp://127.0.0.2:{held[1]}", "free": True, "error": None, "reason": None, "holder": None,
     }  # fmt: skip
-    foreign = probe.listen_facts(f"tcp://198.51.100.1:{held[1]}")
+    foreign = addresses.listen_facts(f"tcp://198.51.100.1:{held[1]}")
     assert (foreign["error"], foreign["reason"]) == ("Cannot assign requested address", "EADDRNOTAVAIL")
-    taken = probe.listen_facts(f"tcp://127.0.0.1:{held[1]}")
+    taken = addresses.listen_facts(f"tcp://127.0.0.1:{held[1]}")
     assert taken["reason"] == "EADDRINUSE"
     assert taken["holder"]["text"].startswith(f"process {os.getpid()} (")
-    assert "no-such-host.invalid is unknown" in probe.listen_facts("tcp://no-such-host.invalid:80")["error"]
+    assert (
+        "no-such-host.invalid is unknown" in addresses.listen_facts("tcp://no-such-host.invalid:80")["error"]
+    )
 
 
 def test_a_kernel_without_a_family_is_no_internal_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    missing = probe.Address(45, "::1", 80)  # AF_MCTP stands for IPv6 in a kernel that has none
-    monkeypatch.setattr(probe, "parse_url", lambda _: missing)
-    facts = probe.listen_facts("tcp://[::1]:80")
+    missing = addresses.Address(45, "::1", 80)  # AF_MCTP stands for IPv6 in a kernel that has none
+    monkeypatch.setattr(addresses, "parse_url", lambda _: missing)
+    facts = addresses.listen_facts("tcp://[::1]:80")
     assert facts["reason"] == "EAFNOSUPPORT"
 
 
@@ -294,7 +296,7 @@ def test_a_kernel_without_a_family_is_no_internal_error(monkeypatch: pytest.Monk
 
 
 def test_the_addresses_of_this_host() -> None:
-    network = probe.network_facts()
+    network = addresses.network_facts()
     assert "127.0.0.1" in network["addresses"]
     assert 0 <= network["first_unprivileged_port"] <= 65535
     for address in network["addresses"]:
@@ -320,23 +322,23 @@ def test_what_stands_where_something_else_should(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("folder")
     (tmp_path / "broken").symlink_to("nowhere")
     wanted = {"file": "folder", "folder": "folder", "link": "folder", "broken": "folder", "absent": "folder"}
-    found = probe.misplaced({str(tmp_path / name): kind for name, kind in wanted.items()})
+    found = folders.misplaced({str(tmp_path / name): kind for name, kind in wanted.items()})
     assert {Path(each["path"]).name: each["found"] for each in found} == {
         "file": "file",
         "broken": "broken link",
     }
-    found = probe.misplaced({str(tmp_path / name): "link" for name in wanted})
+    found = folders.misplaced({str(tmp_path / name): "link" for name in wanted})
     assert {Path(each["path"]).name: each["found"] for each in found} == {"file": "file", "folder": "folder"}
 
 
 def test_a_folder_that_is_a_broken_link_or_a_file(tmp_path: Path) -> None:
     (tmp_path / "broken").symlink_to("nowhere")
-    facts = probe.path_facts(str(tmp_path / "broken/a"))
+    facts = folders.path_facts(str(tmp_path / "broken/a"))
     assert (facts["nearest"], facts["broken_link"]) == (str(tmp_path / "broken"), True)
     (tmp_path / "file").touch()
-    facts = probe.path_facts(str(tmp_path / "file/a"))
+    facts = folders.path_facts(str(tmp_path / "file/a"))
     assert (facts["nearest"], facts["is_folder"]) == (str(tmp_path / "file"), False)
-    assert probe.path_facts("/proc/x")["writable"] is False or os.geteuid() == 0
+    assert folders.path_facts("/proc/x")["writable"] is False or os.geteuid() == 0
 
 
 @needs_root
@@ -345,11 +347,11 @@ def test_a_folder_on_the_way_that_the_service_user_cannot_enter(tmp_path: Path) 
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "closed/inner").mkdir(parents=True)
-        nobody = probe.user_facts("nobody")
-        assert probe.path_facts(f"{name}/closed/inner/root", nobody)["closed"] is None
+        nobody = users.user_facts("nobody")
+        assert folders.path_facts(f"{name}/closed/inner/root", nobody)["closed"] is None
         (folder / "closed").chmod(0o700)
-        assert probe.path_facts(f"{name}/closed/inner/root", nobody)["closed"] == f"{name}/closed"
-        assert probe.path_facts(f"{name}/closed/inner/root", probe.user_facts("root"))["closed"] is None
+        assert folders.path_facts(f"{name}/closed/inner/root", nobody)["closed"] == f"{name}/closed"
+        assert folders.path_facts(f"{name}/closed/inner/root", users.user_facts("root"))["closed"] is None
 
 
 LAYOUT = {
@@ -364,7 +366,7 @@ def made(root: Path, *paths: str) -> dict[str, object]:
     for path in paths:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).mkdir() if path.endswith("/") else (root / path).touch()
-    return probe.root_facts(str(root), LAYOUT)
+    return folders.root_facts(str(root), LAYOUT)
 
 
 @pytest.mark.parametrize(
@@ -397,16 +399,16 @@ def test_whose_a_folder_is(tmp_path: Path, paths: tuple[str, ...], ours: bool) -
 def test_a_deployment_from_before_there_was_a_mark_is_known_by_our_plugin(tmp_path: Path) -> None:
     assert made(tmp_path, "supervisor/supervisord.conf", "notes.txt")["ours"] is False
     conf = tmp_path / "supervisor/supervisord.conf"
-    conf.write_bytes(b"supervisor.rpcinterface_factory" + probe.PLUGIN + b"\n")
-    assert probe.root_facts(str(tmp_path), LAYOUT)["ours"] is True
+    conf.write_bytes(b"supervisor.rpcinterface_factory" + folders.PLUGIN + b"\n")
+    assert folders.root_facts(str(tmp_path), LAYOUT)["ours"] is True
     conf.rename(tmp_path / "elsewhere")
     conf.symlink_to("../elsewhere")
-    assert probe.root_facts(str(tmp_path), LAYOUT)["ours"] is False
+    assert folders.root_facts(str(tmp_path), LAYOUT)["ours"] is False
 
 
 def test_the_plugin_s_line_is_that_of_the_template() -> None:
     template = REPOSITORY / "templates/supervisor/supervisord.conf.j2"
-    assert probe.PLUGIN in template.read_bytes()
+    assert folders.PLUGIN in template.read_bytes()
 
 
 def test_where_a_link_leads(tmp_path: Path) -> None:
@@ -419,41 +421,41 @@ def test_where_a_link_leads(tmp_path: Path) -> None:
 @needs_root
 def test_what_another_user_can_change_on_the_way(tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
-    assert probe.root_facts(f"{tmp_path}/site", LAYOUT)["anothers"] is None
+    assert folders.root_facts(f"{tmp_path}/site", LAYOUT)["anothers"] is None
     (tmp_path / "site/.mooring").touch()
     os.chown(tmp_path / "site/.mooring", 65534, 65534)  # a mark of another user is none
-    assert probe.root_facts(f"{tmp_path}/site", LAYOUT)["ours"] is False
+    assert folders.root_facts(f"{tmp_path}/site", LAYOUT)["ours"] is False
     (tmp_path / "site").chmod(0o777)
-    assert probe.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
+    assert folders.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
     (tmp_path / "site").chmod(0o1777)
-    assert probe.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] is None
+    assert folders.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] is None
     os.chown(tmp_path / "site", 65534, 0)
-    assert probe.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
+    assert folders.root_facts(f"{tmp_path}/site/a", LAYOUT)["anothers"] == f"{tmp_path}/site"
     (tmp_path / "link").symlink_to("site")
     os.lchown(tmp_path / "link", 65534, 65534)
-    assert probe.root_facts(f"{tmp_path}/link/a", LAYOUT)["anothers_link"] == f"{tmp_path}/link"
+    assert folders.root_facts(f"{tmp_path}/link/a", LAYOUT)["anothers_link"] == f"{tmp_path}/link"
 
 
 def test_a_child_that_the_service_user_stops_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What root tries as that user is that user's process, and takes its signals."""
-    monkeypatch.setattr(probe, "_become", lambda _: os.kill(os.getpid(), signal.SIGSTOP))
-    monkeypatch.setattr(probe, "PROBE_TIMEOUT", 0.2)
-    user = probe.user_facts(pwd.getpwuid(os.geteuid()).pw_name)
-    assert probe._may_enter(str(tmp_path), user) is None
-    assert probe._writable([str(tmp_path)], user) == {str(tmp_path)}, "the worse is taken for true"
+    monkeypatch.setattr(users, "become", lambda _: os.kill(os.getpid(), signal.SIGSTOP))
+    monkeypatch.setattr(users, "ANSWER_TIMEOUT", 0.2)
+    user = users.user_facts(pwd.getpwuid(os.geteuid()).pw_name)
+    assert folders._may_enter(str(tmp_path), user) is None
+    assert folders._writable([str(tmp_path)], user) == {str(tmp_path)}, "the worse is taken for true"
 
 
 def test_a_folder_in_another_mooring_root_is_told(tmp_path: Path) -> None:
     (tmp_path / "site/instances/api/releases").mkdir(parents=True)
     inner = f"{tmp_path}/site/instances/api/releases/mooring"
-    assert probe.root_facts(inner, LAYOUT)["within"] is None
-    (tmp_path / "site" / probe.MARK).touch()
-    assert probe.root_facts(inner, LAYOUT)["within"] == f"{tmp_path}/site"
+    assert folders.root_facts(inner, LAYOUT)["within"] is None
+    (tmp_path / "site" / folders.MARK).touch()
+    assert folders.root_facts(inner, LAYOUT)["within"] == f"{tmp_path}/site"
     (tmp_path / "link").symlink_to("site/instances")
-    assert probe.root_facts(f"{tmp_path}/link/x", LAYOUT)["within"] == f"{tmp_path}/site"
-    assert probe.root_facts(f"{tmp_path}/site", LAYOUT)["within"] is None
+    assert folders.root_facts(f"{tmp_path}/link/x", LAYOUT)["within"] == f"{tmp_path}/site"
+    assert folders.root_facts(f"{tmp_path}/site", LAYOUT)["within"] is None
 
 
 def test_whose_a_supervisord_is(tmp_path: Path) -> None:
@@ -461,19 +463,19 @@ def test_whose_a_supervisord_is(tmp_path: Path) -> None:
     run.mkdir()
     me = pwd.getpwuid(os.geteuid()).pw_name
     nobody = {"pid": None, "user": None, "may": None}
-    assert probe.server_facts(str(tmp_path / "no")) == {**nobody, "owner": None}
+    assert processes.server_facts(str(tmp_path / "no")) == {**nobody, "owner": None}
     (run / "supervisord.pid").write_text(f"{os.getpid()}\n")
-    assert probe.server_facts(str(tmp_path)) == {**nobody, "owner": me}
+    assert processes.server_facts(str(tmp_path)) == {**nobody, "owner": me}
     command = [sys.executable, "-c", "print(flush=True); input()", f"{tmp_path}/supervisord.conf"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as server:
         assert server.stdout is not None
         server.stdout.readline()  # just after the exec its command line is still empty
         (run / "supervisord.pid").write_text(f"{server.pid}\n")
-        facts = {"pid": server.pid, "user": me, "owner": me, "may": probe.may_facts()}
-        assert probe.server_facts(str(tmp_path)) == facts
+        facts = {"pid": server.pid, "user": me, "owner": me, "may": processes.may_facts()}
+        assert processes.server_facts(str(tmp_path)) == facts
         server.communicate(b"\n")
     (run / "supervisord.pid").write_text("nonsense")
-    assert probe.server_facts(str(tmp_path))["pid"] is None
+    assert processes.server_facts(str(tmp_path))["pid"] is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it becomes another user")
@@ -482,7 +484,7 @@ def test_nothing_of_roots_environment_is_in_a_process_of_the_service_user(
 ) -> None:
     """Who runs as that user reads /proc/PID/environ of each Python that is asked what it is."""
     monkeypatch.setenv("DEPLOYERS_TOKEN", "secret")
-    user = {**probe.user_facts("nobody"), "groups": []}
+    user = {**users.user_facts("nobody"), "groups": []}
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         python = Path(folder, "python3")
@@ -494,18 +496,18 @@ def test_nothing_of_roots_environment_is_in_a_process_of_the_service_user(
         }
         python.write_text(f"#!/bin/sh\ncat << EOF | tr '\\n' ' '\n{json.dumps(told)}\nEOF\n")
         python.chmod(0o755)
-        facts = probe._probe(str(python), user)
+        facts = pythons._ask(str(python), user)
     assert facts is not None
     names = {word.partition("=")[0] for word in facts["environment"].split() if "=" in word}
-    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} <= set(probe.environment_of(user["uid"]))
+    assert names - {"PWD", "OLDPWD", "SHLVL", "_"} <= set(users.environment_of(user["uid"]))
     assert int(facts["session"]) not in (0, os.getsid(0))
 
 
 FACTS_OF_A_SUPERVISORD = """
 import resource, sys
-from mooring.host import errors, probe
+from mooring.host import errors, processes
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))  # an endless file ends this process, and not the host
-print(probe.server_facts(sys.argv[1])["pid"])
+print(processes.server_facts(sys.argv[1])["pid"])
 """
 
 
@@ -557,7 +559,7 @@ def test_what_a_process_has_given_up_is_found(given_up: str, may: dict[str, bool
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"\n"
-        assert probe.may_facts(str(process.pid)) == {**probe.may_facts(), **may}
+        assert processes.may_facts(str(process.pid)) == {**processes.may_facts(), **may}
         process.communicate(b"")
 
 
@@ -566,10 +568,10 @@ def test_what_the_program_files_listen_to(tmp_path: Path) -> None:
         "[fcgi-program:api-blue]\nsocket=tcp://127.0.0.1:9001\nsocket_backlog=9\n"
     )
     (tmp_path / "api-queue.conf").write_text("[program:api-queue]\ncommand=/bin/true\n")
-    assert probe.configured_sockets(str(tmp_path)) == [
+    assert addresses.configured_sockets(str(tmp_path)) == [
         {"file": "api-blue.conf", "url": "tcp://127.0.0.1:9001"}
     ]
-    assert probe.configured_sockets(str(tmp_path / "no")) == []
+    assert addresses.configured_sockets(str(tmp_path / "no")) == []
 
 
 # cores
@@ -606,7 +608,7 @@ def test_a_folder_of_path_that_may_not_be_looked_into_is_passed_over(
     if privileged:  # root may look into everything
         os.seteuid(65534)
     try:
-        found = probe.python_facts([], None)
+        found = pythons.python_facts([], None)
     finally:
         if privileged:
             os.seteuid(0)
@@ -658,7 +660,7 @@ def test_a_folder_on_the_way_that_the_service_user_can_change_is_found(
             path = base / "three/link/bin"
         elif way == "unmade":
             path = folder / "unmade/two"
-        assert probe.exposed([str(base), str(path)], SERVICE) == (str(folder) if is_exposed else None)
+        assert folders.exposed([str(base), str(path)], SERVICE) == (str(folder) if is_exposed else None)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: it gives folders to other users")
@@ -667,13 +669,13 @@ def test_in_a_sticky_folder_the_service_user_can_change_what_is_his() -> None:
         base = Path(name)
         base.chmod(0o1777)
         (base / "link").symlink_to("/usr")
-        assert probe.exposed([f"{base}/link/bin"], SERVICE) is None
+        assert folders.exposed([f"{base}/link/bin"], SERVICE) is None
         os.lchown(base / "link", SERVICE["uid"], 0)
-        assert probe.exposed([f"{base}/link/bin"], SERVICE) == str(base)
+        assert folders.exposed([f"{base}/link/bin"], SERVICE) == str(base)
 
 
 def test_whom_there_is_nothing_to_keep_from_is_told_nothing(tmp_path: Path) -> None:
     tmp_path.chmod(0o777)
     me = {**SERVICE, "uid": 0 if os.geteuid() == 0 else os.geteuid()}
-    assert probe.exposed([str(tmp_path)], me) is None
-    assert probe.exposed([str(tmp_path)], None) is None
+    assert folders.exposed([str(tmp_path)], me) is None
+    assert folders.exposed([str(tmp_path)], None) is None

@@ -15,7 +15,7 @@ from support.places import REPOSITORY
 
 OTHERS = {
     "app/mooring/src/mooring/texts.py": "it is the one place",
-    "app/mooring/src/mooring/host/probe.py": "JSON, also of the program that it hands to other interpreters",
+    "app/mooring/src/mooring/host/pythons.py": "JSON, also of the program that it hands to other interpreters",
     "app/mooring/src/mooring/worker/log.py": "the log's own streams; each line that is not JSON is plain",
     "app/mooring/src/mooring/worker/forks.py": "an application's words at the end of its own child, as Python writes them",
     "app/multicloud/src/multicloud/parity.py": "multicloud imports nothing of mooring: all that it shows of others is a repr",

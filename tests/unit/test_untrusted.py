@@ -576,11 +576,11 @@ OF_OTHERS = """
 import resource, sys
 from pathlib import Path
 from mooring import family
-from mooring.host import probe
+from mooring.host import processes
 from mooring.host.daemon import Daemon
 resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
 pid = int(sys.argv[1])
-print(Daemon(Path("/no/supervisord.conf")).process(), len(probe._command(pid)) <= probe.COMMAND_MAX)
+print(Daemon(Path("/no/supervisord.conf")).process(), len(processes.command(pid)) <= processes.COMMAND_MAX)
 print([one for one in family.orphans("mooring: no", {"MOORING_INSTANCE": "no"}, owner=int(sys.argv[2])) if one.pid == pid])
 """
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mooring import settings as runtime
-from mooring.host import probe
+from mooring.host import addresses
+from mooring.host.folders import MARK
 from mooring.settings import RESERVE
 from preflight import folders
 from preflight.values import shown
@@ -243,7 +244,7 @@ def _own_folder(facts: dict[str, Any], site: Site) -> Iterator[str]:
         )
     elif root["holds"] and not root["ours"]:
         yield (
-            f"{begin} that folder has {', '.join(root['holds'])}, and no file {probe.MARK} that says that it is Mooring's."
+            f"{begin} that folder has {', '.join(root['holds'])}, and no file {MARK} that says that it is Mooring's."
             f" Nothing in it is touched. Name a folder of its own, for example {site.root}/mooring."
         )
 
@@ -314,14 +315,14 @@ def _instance(configured: dict[str, str]) -> str:
 
 def _overlap(one: str, other: str) -> bool:
     """Tell whether two URLs cannot be held by two sockets at once."""
-    first, second = probe.parse_url(one), probe.parse_url(other)
-    return first.port == second.port and probe.clash(
+    first, second = addresses.parse_url(one), addresses.parse_url(other)
+    return first.port == second.port and addresses.clash(
         ipaddress.ip_address(first.host), ipaddress.ip_address(second.host)
     )
 
 
 def _port(facts: dict[str, Any], site: Site) -> Iterator[str]:
-    address = probe.parse_url(site.url)
+    address = addresses.parse_url(site.url)
     overlapping = [each for each in facts["configured"] if _overlap(each["url"], site.url)]
     neighbours = sorted({_instance(each) for each in overlapping} - {site.name})
     held = sorted({each["url"] for each in overlapping if _instance(each) == site.name} - {site.url})
@@ -333,7 +334,7 @@ def _port(facts: dict[str, Any], site: Site) -> Iterator[str]:
             " instances at one port would take each other's requests. Choose another: -e api_port=9002"
         )
     elif held:
-        before = probe.parse_url(held[0]).host
+        before = addresses.parse_url(held[0]).host
         yield (
             f"bind is {site.bind}, and {site.name} on {site.host} listens at {before}, port {address.port}: the same port"
             f" cannot be opened at both addresses, and closing it first would refuse requests. Keep bind: {before}, or deploy"

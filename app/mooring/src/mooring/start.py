@@ -2,7 +2,7 @@
 
     python -I -m mooring.start --user mooring --conf /var/lib/mooring/supervisor/supervisord.conf
 
-replaces this process by the supervisord of the same virtualenv: in `/`, with that user's own environment (`mooring.host.probe`
+replaces this process by the supervisord of the same virtualenv: in `/`, with that user's own environment (`mooring.host.users`
 says what that is), the default of every signal, none blocked, no descriptor but the standard three, and no key
 (`mooring.inherited`). supervisord itself sets the umask, becomes a daemon, which has no terminal, and becomes the user,
 as its configuration says. Our plugin in it gives up core files and the right to gain rights.
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from mooring import inherited, texts
-from mooring.host import probe
+from mooring.host import users
 
 
 def start(conf: Path, user: str, *, service: bool) -> None:
@@ -32,7 +32,7 @@ def start(conf: Path, user: str, *, service: bool) -> None:
     os.chdir("/")
     program = Path(sys.prefix) / "bin/supervisord"
     words = [sys.executable, "-I", str(program), "-c", str(conf), *(["--nodaemon"] if service else [])]
-    environment = {**probe.environment_of(pwd.getpwnam(user).pw_uid), **passed}
+    environment = {**users.environment_of(pwd.getpwnam(user).pw_uid), **passed}
     os.execve(sys.executable, words, environment)  # noqa: S606 - our own
 
 

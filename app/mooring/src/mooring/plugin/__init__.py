@@ -54,7 +54,7 @@ from supervisor.supervisord import Supervisor
 from supervisor.xmlrpc import Faults, RPCError
 
 from mooring import inherited
-from mooring.host import probe
+from mooring.host import users
 from mooring.plugin import control_socket, readable
 from mooring.plugin.clock import SteadyTime
 from mooring.plugin.endpoints import parse_endpoint
@@ -222,7 +222,7 @@ def make_rpcinterface(
     given up here. The two texts are those of the plugin's section.
     """
     os.environ.clear()
-    os.environ.update(probe.environment_of(os.geteuid()))
+    os.environ.update(users.environment_of(os.geteuid()))
     os.umask(
         supervisord.options.umask
     )  # supervisord itself sets it when it becomes a daemon, not below systemd

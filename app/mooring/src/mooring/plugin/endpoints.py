@@ -18,7 +18,7 @@ from typing import Any
 
 from supervisor.datatypes import InetStreamSocketConfig, UnixStreamSocketConfig
 
-from mooring.host.probe import Address, parse_url, resolve
+from mooring.host.addresses import Address, parse_url, resolve
 
 
 class TcpEndpoint(InetStreamSocketConfig):  # type: ignore[misc] # supervisor has no types

@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mooring.host.probe import holder_of
+from mooring.host.addresses import holder_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
