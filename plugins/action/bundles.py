@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.mooring.mooring.plugins.plugin_utils.sources import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
-    if str(REPOSITORY / folder) not in sys.path:
-        sys.path.append(str(REPOSITORY / folder))
-
-from bundle import cache  # noqa: E402 - found only after tools/ is on the path
-from bundle.__main__ import build, parse  # noqa: E402
-from bundle.errors import BundleError  # noqa: E402
+from bundle import cache
+from bundle.__main__ import build, parse
+from bundle.errors import BundleError
 
 KINDS = ("source", "requirements", "app-requirements", "build-requirements")
 """The options of `python -m bundle` that may be given several times; a wanted bundle has them as lists."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,10 @@ from ansible.constants import INTERNAL_STATIC_VARS
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
+from ansible_collections.mooring.mooring.plugins.plugin_utils.sources import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
-    if str(REPOSITORY / folder) not in sys.path:
-        sys.path.append(str(REPOSITORY / folder))
-
-import preflight  # noqa: E402 - found only after tools/ is on the path
-from preflight import findings, names  # noqa: E402
+import preflight
+from preflight import findings, names
 
 PLAYBOOK_VARIABLES = ("release",)
 """What playbooks take by `-e` beside the settings: rollback.yml's release."""

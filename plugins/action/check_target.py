@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.mooring.mooring.plugins.plugin_utils import sources  # noqa: F401 - puts tools/ and app/ on the path
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
-    if str(REPOSITORY / folder) not in sys.path:
-        sys.path.append(str(REPOSITORY / folder))
-
-import on_host  # noqa: E402 - found only after tools/ is on the path
-import preflight  # noqa: E402
-from preflight import units  # noqa: E402
+import on_host
+import preflight
+from preflight import units
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

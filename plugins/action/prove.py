@@ -13,8 +13,8 @@ from typing import Any
 import yaml
 from ansible import constants as C  # noqa: N812 - its usual name
 from ansible.plugins.action import ActionBase
+from ansible_collections.mooring.mooring.plugins.plugin_utils.sources import REPOSITORY, SOURCES
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 PREFIX = "prove_"
 LINES = 20
 
@@ -56,10 +56,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         ]
         if self._task.check_mode:
             command.append("--check")
-        sources = [str(REPOSITORY / each) for each in ("tools", "app/mooring/src", "app/multicloud/src")]
         process = subprocess.Popen(
             command,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sources)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(SOURCES)},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

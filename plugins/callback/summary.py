@@ -20,8 +20,7 @@ from ansible import constants as C  # noqa: N812 - its usual name
 from ansible import context
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible.utils.display import Display
-
-sys.path += [str(Path(__file__).resolve().parents[2] / folder) for folder in ("tools", "app/mooring/src")]
+from ansible_collections.mooring.mooring.plugins.plugin_utils import sources  # noqa: F401 - puts tools/ and app/ on the path
 
 from mooring import texts
 from mooring_output import phases, report, roll, text

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-for folder in ("app/mooring/src", "app/multicloud/src", "tools"):
-    if str(REPOSITORY / folder) not in sys.path:
-        sys.path.append(str(REPOSITORY / folder))
+from ansible_collections.mooring.mooring.plugins.plugin_utils import sources  # noqa: F401 - puts tools/ and app/ on the path
 
-from preflight import program_file  # noqa: E402 - found only after tools/ is on the path
+from preflight import program_file
 
 
 def companion_entries(companions: dict[str, str], template: str) -> list[dict[str, Any]]:

@@ -11,21 +11,17 @@ import json
 import os
 import re
 import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mooring.host import errors, lock
+from mooring.host.calls import CALLS
+
 PROGRAMS = Path(__file__).parents[2] / "app/mooring/src/mooring"
 """Programs of one file that need nothing but a Python on the host, and the modules that they share."""
-if str(PROGRAMS.parent) not in sys.path:
-    sys.path.append(str(PROGRAMS.parent))
-
-from mooring.host import errors, lock  # noqa: E402 - found only after app/ is on the path
-from mooring.host.calls import CALLS  # noqa: E402
-
 IMPORT = re.compile(r"(?m)^from mooring(\.host)? import ([a-z_, ]+)$")
 FROM = re.compile(r"(?m)^from mooring\.host\.([a-z_]+) import ")
 
