@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import io
+import os
 import queue
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from mooring.host import integrity, shared, virtualenv
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """A call sets the umask of its process, which is that of all tests here."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
 
 
 def test_a_virtualenv_that_another_run_has_made_meanwhile_is_taken(tmp_path: Path) -> None:
