@@ -259,7 +259,7 @@ def test_ctrl_c_says_what_is_left_and_what_to_type(site: Site, monkeypatch: pyte
             output += line
             if line.startswith("Install") and "so far" not in line:
                 os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=120) == 99
+        assert process.wait(timeout=120) == 99, output
     assert "Interrupted in the phase Install on localhost. What serves has not been touched." in output
     assert "Run the same command again" in output
     assert site.ask() == (200, "hello")
