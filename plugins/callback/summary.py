@@ -11,6 +11,7 @@ import atexit
 import os
 import signal
 import sys
+import threading
 import time
 from pathlib import Path
 from types import FrameType
@@ -43,11 +44,17 @@ PROGRESS = "progress"
 """The tag of a debug task whose message is printed at once and not in the summary."""
 
 
-class Interruptible(Default):
-    """What ends a run by Ctrl-C for certain.
+RETRY = 0.05
+"""Seconds after which Ctrl-C is tried again when it could not end the run safely."""
 
-    Ansible's handler raises KeyboardInterrupt, which Python drops when the signal has come while a process was forked for a
-    task: what the hooks of os.register_at_fork raise is only written to stderr.
+
+class Interruptible(Default):
+    """What ends a run by Ctrl-C for certain, and in its own words.
+
+    Ansible's handler raises KeyboardInterrupt wherever its main process is. Python drops that when the signal has come while a
+    process was forked for a task: what the hooks of os.register_at_fork raise is only written to stderr. And in the moment
+    between one task's process, which is closed, and the next one, Ansible's own end fails on the closed one: "Unexpected
+    Exception, this is probably a bug: process object is closed", with a traceback and status 250.
     """
 
     def __init__(self) -> None:
@@ -60,7 +67,9 @@ class Interruptible(Default):
 
         def on_interrupt(number: int, frame: FrameType | None) -> None:
             self._interrupted = True
-            if callable(ansibles):
+            if _is_queueing(frame):
+                threading.Timer(RETRY, os.kill, (os.getpid(), number)).start()
+            elif callable(ansibles):
                 ansibles(number, frame)
 
         signal.signal(signal.SIGINT, on_interrupt)
@@ -68,6 +77,15 @@ class Interruptible(Default):
     def _end_if_interrupted(self) -> None:
         if self._interrupted:
             raise KeyboardInterrupt
+
+
+def _is_queueing(frame: FrameType | None) -> bool:
+    """Tell whether Ansible is about to replace a task's process by the next one (StrategyBase._queue_task)."""
+    while frame:
+        if frame.f_code.co_name == "_queue_task":
+            return True
+        frame = frame.f_back
+    return False
 
 
 class Coloured(str):
