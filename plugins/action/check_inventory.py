@@ -25,7 +25,8 @@ LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 def read(path: Path) -> dict[str, Any]:
     """Read a file of variables; {} without one."""
-    return dict(yaml.load(path.read_text(), Loader=LOADER) or {}) if path.exists() else {}
+    found = yaml.load(path.read_text(), Loader=LOADER) if path.exists() else None  # noqa: S506 - it is a safe one
+    return dict(found or {})
 
 
 def plain(value: Any) -> Any:
