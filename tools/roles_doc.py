@@ -74,7 +74,9 @@ def reached(role: Path, entry: str) -> str:
                 if found:
                     waiting.append(found["file"] if isinstance(found, dict) else found)
     text = "\n".join(files.values())
-    inner = {name: str(value) for name, value in (read(role / "vars/main.yml") or {}).items()}
+    # Of `site` the wiring does not count: it reaches every role.
+    variables = read(role / "vars/main.yml") or read(role / "vars/main/main.yml") or {}
+    inner = {name: str(value) for name, value in variables.items()}
     taken: set[str] = set()
     while more := {name for name in inner if name not in taken and re.search(rf"\b{name}\b", text)}:
         taken |= more
@@ -141,7 +143,7 @@ def readme(role: Path, text: str) -> str:
         f"{found['main']['short_description'].rstrip('.')}.",
         "",
         "Made by `make docs` from meta/argument_specs.yml, defaults/ and tasks/; do not edit it by hand. The playbooks hand the",
-        "variables over, by `playbooks/vars/wiring.yml`.",
+        "variables over, by `roles/site/vars/main/wiring.yml`.",
         "",
         "## Entry points",
         "",

@@ -87,7 +87,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _known(defaults: dict[str, Any]) -> tuple[set[str], set[str]]:
         """List what a user may set (the settings, and roles' variables that no wiring sets), and all our names."""
-        wiring = set(read(REPOSITORY / "playbooks/vars/wiring.yml"))
+        wiring = set(read(REPOSITORY / "roles/site/vars/main/wiring.yml"))
         ours = set(wiring)
         for kind in ("defaults", "vars"):
             for path in (REPOSITORY / "roles").glob(f"*/{kind}/main.yml"):

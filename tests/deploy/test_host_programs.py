@@ -124,7 +124,7 @@ INSTALL = """
 - hosts: localhost
   connection: local
   gather_facts: false
-  vars_files: [REPOSITORY/playbooks/vars/wiring.yml]
+  vars_files: [REPOSITORY/roles/site/vars/main/wiring.yml]
   vars: {ansible_python_interpreter: PYTHON}
   tasks:
     - block:

@@ -110,7 +110,8 @@ def test_all_hosts_are_prepared_before_the_first_is_switched(both: dict[str, Sit
         for task, host, result in results(output)
         if result == "changed" and task in {PLACED, SWITCHED}
     ]
-    assert order == [(PLACED, "one"), (PLACED, "two"), (SWITCHED, "one"), (PLACED, "two"), (SWITCHED, "two")]
+    assert sorted(order[:2]) == [(PLACED, "one"), (PLACED, "two")], "side by side: either is first"
+    assert order[2:] == [(SWITCHED, "one"), (PLACED, "two"), (SWITCHED, "two")]
     assert [site.ask()[0] for site in both.values()] == [200, 200]
 
     # One host differs: the other is neither prepared nor switched.

@@ -38,6 +38,6 @@ def test_the_load_goes_to_the_host_itself(
     host: str, variables: dict[str, str], url: str, allow: str, tmp_path: Path
 ) -> None:
     playbook, said = tmp_path / "where.yml", tmp_path / "said.json"
-    playbook.write_text(PLAYBOOK.format(wiring=REPOSITORY / "playbooks/vars/wiring.yml", said=said))
+    playbook.write_text(PLAYBOOK.format(wiring=REPOSITORY / "roles/site/vars/main/wiring.yml", said=said))
     play(playbook, "-i", f"{host},", "-e", json.dumps(variables))
     assert json.loads(said.read_text()) == {"url": url, "allow": [allow]}

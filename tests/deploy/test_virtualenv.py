@@ -62,7 +62,7 @@ class Target:
             "virtualenv_python": python,
         }
         playbook = self.folder / "play.yml"
-        wiring = REPOSITORY / "playbooks/vars/wiring.yml"
+        wiring = REPOSITORY / "roles/site/vars/main/wiring.yml"
         playbook.write_text(
             PLAY.format(
                 wiring=wiring, settings=json.dumps(settings), venvs=self.venvs, python=json.dumps(python)

@@ -45,7 +45,10 @@ def wired(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]
     (folder / "hosts.json").write_text(json.dumps({"api": {"hosts": HOSTS, "vars": python}}))
     playbook = folder / "play.yml"
     asked = ", ".join(f"'{name}': {name}" for name in ASKED)
-    prove, wiring = REPOSITORY / "roles/prove/defaults/main.yml", REPOSITORY / "playbooks/vars/wiring.yml"
+    prove, wiring = (
+        REPOSITORY / "roles/prove/defaults/main.yml",
+        REPOSITORY / "roles/site/vars/main/wiring.yml",
+    )
     playbook.write_text(PLAYBOOK.format(prove=prove, wiring=wiring, folder=folder, asked=asked))
     play(playbook, "-i", folder / "hosts.json")
     return {host: json.loads((folder / f"{host}.json").read_text()) for host in HOSTS}

@@ -26,7 +26,7 @@ PLAYBOOK = """\
 def rendered(folder: Path, *, checked: bool = False) -> str:
     """Render it for the inventory `hosts.yml` of the folder; `checked`: after the role's check of the API hosts' certificates."""
     playbook, said = folder / "play.yml", folder / "haproxy.cfg"
-    wiring = REPOSITORY / "playbooks/vars/wiring.yml"
+    wiring = REPOSITORY / "roles/site/vars/main/wiring.yml"
     template = REPOSITORY / "templates/haproxy/haproxy.cfg.j2"
     playbook.write_text(PLAYBOOK.format(wiring=wiring, checked=checked, template=template, said=said))
     play(playbook, "-i", folder / "hosts.yml")

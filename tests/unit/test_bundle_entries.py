@@ -109,7 +109,7 @@ def test_the_shipped_api_is_named_alike_in_defaults_and_in_vars() -> None:
     import yaml
 
     defaults = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
-    shipped = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())["site_shipped"]
+    shipped = yaml.safe_load((REPOSITORY / "roles/site/vars/main/main.yml").read_text())["site_shipped"]
     assert defaults["app_source"] == shipped["source"]
 
 

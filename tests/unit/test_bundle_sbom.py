@@ -175,7 +175,7 @@ def test_without_a_deploy_it_is_of_what_the_roles_install() -> None:
     def names(*paths: Path) -> list[str]:
         return [str(path.relative_to(REPOSITORY)) for path in paths]
 
-    wanted = read("playbooks/vars/wiring.yml")["virtualenv_wanted"]
+    wanted = read("roles/site/vars/main/wiring.yml")["virtualenv_wanted"]
     site, virtualenv = read("roles/site/defaults/main.yml"), read("roles/virtualenv/defaults/main.yml")
     assert names(*write_sbom.RELEASE) == wanted["release"]["requirements"]
     assert names(*write_sbom.SUPERVISOR) == wanted["supervisor"]["requirements"]

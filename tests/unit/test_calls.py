@@ -170,5 +170,5 @@ def test_what_a_host_answers_is_read_whatever_it_is() -> None:
 
 
 def test_names_of_a_deployment_are_the_same_in_ansible() -> None:
-    variables = (REPOSITORY / "roles/site/vars/main.yml").read_text(encoding="utf-8")
+    variables = (REPOSITORY / "roles/site/vars/main/main.yml").read_text(encoding="utf-8")
     assert f"  instance: [{', '.join(sorted([DATA, *OWN_NAMES]))}]" in variables

@@ -52,7 +52,7 @@ def facts_of(root: Path, question: dict[str, object]) -> dict[str, Any]:
 
 
 def test_what_the_script_says_again_since_it_imports_nothing_of_ours_is_the_same() -> None:
-    variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
+    variables = yaml.safe_load((REPOSITORY / "roles/site/vars/main/main.yml").read_text())
     assert variables["site_mark"] == folders.MARK
     assert (addresses.UNIX_PATH_MAX, folders.LINKS) == (untrusted.MAX_SOCKET_PATH, untrusted.LINKS)
     assert instance.COLOURS == casts.COLOURS

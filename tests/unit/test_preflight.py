@@ -18,7 +18,7 @@ from support.certificates import Authority
 from support.places import REPOSITORY
 
 DEFAULTS: dict[str, Any] = yaml.safe_load((REPOSITORY / "roles/site/defaults/main.yml").read_text())
-SHIPPED = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())["site_shipped"]
+SHIPPED = yaml.safe_load((REPOSITORY / "roles/site/vars/main/main.yml").read_text())["site_shipped"]
 DEFAULTS |= {"wsgi_apps": SHIPPED["wsgi_apps"], "smoke_path": SHIPPED["smoke_path"]}  # by templates there
 DEFAULTS |= {"workers_tls_name": "api1"}  # likewise
 SPECS = yaml.safe_load((REPOSITORY / "roles/site/meta/argument_specs.yml").read_text())

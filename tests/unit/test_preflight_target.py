@@ -77,7 +77,7 @@ def test_the_facts_are_those_of_the_probe() -> None:
 
 
 def test_the_role_asks_and_hands_over_what_is_known() -> None:
-    site = yaml.safe_load((REPOSITORY / "roles/site/vars/main.yml").read_text())
+    site = yaml.safe_load((REPOSITORY / "roles/site/vars/main/main.yml").read_text())
     assert set(site["__site_question"]) <= set(probe.Question._fields)
     facts = {**FACTS, "pythons": [], "cores": {"available": 2}}
     assert set(chosen(facts, {**site["__site_wanted"], "workers": "cores"}, units.NONE)) == set(WANTED)

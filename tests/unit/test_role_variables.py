@@ -72,7 +72,7 @@ def test_role_variables_carry_the_role_s_name(role: str) -> None:
 
 
 def test_the_wiring_reaches_role_variables_alone() -> None:
-    wiring = yaml.safe_load((REPOSITORY / "playbooks/vars/wiring.yml").read_text())
+    wiring = yaml.safe_load((REPOSITORY / "roles/site/vars/main/wiring.yml").read_text())
     known = {"repository", "site_folder", "mooring_templates"}
     for role in ROLES:
         known |= set(yaml.safe_load((REPOSITORY / "roles" / role / "defaults/main.yml").read_text()))
