@@ -246,6 +246,30 @@ def test_a_reader_that_has_gone_ends_no_command(host: Hosted) -> None:
     assert host.live()["release"] == "r2"
 
 
+def test_a_controller_that_has_gone_ends_no_call(host: Hosted) -> None:
+    """As when the ssh connection of a playbook is lost in the middle of a switch."""
+    arguments = {"root": str(host.root), "instance": host.name, "release": "r2"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "mooring.host"],
+        env=host.server.environ,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdin
+    assert process.stdout
+    assert process.stderr
+    process.stdout.close()
+    process.stderr.close()
+    process.stdin.write(
+        json.dumps({"call": "switch", "arguments": arguments, "check": False}).encode() + b"\n"
+    )
+    process.stdin.close()
+    assert process.wait(120) == 0
+    assert host.live()["release"] == "r2"
+    host.ctl("verify")
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [

@@ -85,6 +85,7 @@ class Supervisord:
         self.control = folder / "supervisor.sock"
         self.process: subprocess.Popen[bytes] | None = None
         self.environ = {**os.environ, "PYTHONPATH": SOURCES, "PYTHONWARNINGS": "ignore"}
+        self.environ.pop("PYTHONUNBUFFERED", None)  # a user's shell has none
         for name in ("conf.d", "log", "run"):
             (folder / name).mkdir()
         self.configure()

@@ -10,8 +10,9 @@ Python 3.8's standard library alone: `tools/on_host` sends this module with the 
 from __future__ import annotations
 
 import json
+import os
 import re
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
 DEPTH = 32
 """Lists and objects within each other that an answer may have."""
@@ -42,6 +43,16 @@ def write_lines(stream: TextIO, text: object) -> None:
     """Write our own text of several lines; what others have said in it is `plain` already."""
     stream.write(plain_lines(text) + "\n")
     stream.flush()
+
+
+def discard(stream: IO[str]) -> None:
+    """Have all that is written to a stream go nowhere, since nobody reads it any more; what is buffered, too.
+
+    Python flushes at its end, and exits with status 120 when that fails (sys.exit).
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
 
 
 def _escape(character: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -242,15 +241,17 @@ def _program_files(mine: Instance) -> str:
 
 def _progress(line: str) -> None:
     """Tell a line; that nobody reads it any more must not end a switch in its middle."""
-    with contextlib.suppress(OSError):
+    try:
         texts.write_lines(sys.stderr, line)
+    except OSError:
+        texts.discard(sys.stderr)
 
 
 def _write(text: str) -> None:
     try:
         texts.write_lines(sys.stdout, text)
-    except BrokenPipeError:  # `… | head`: the command has done its work; what is buffered goes nowhere
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # `… | head`: the command has done its work
+        texts.discard(sys.stdout)
 
 
 def _refused(error: errors.HostError, *, as_json: bool) -> int:

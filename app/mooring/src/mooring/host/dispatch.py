@@ -3,8 +3,8 @@
     {"call": "switch", "arguments": {"root": "/var/lib/mooring", …}, "check": false}
 
 on standard input; behind that line may follow data (a bundle). On standard output `{"progress": "…"}` as often as there is
-something to tell, then one of `{"result": {…}}` and `{"refused": {"message": "…", "status": 1}}`. The exit status is that of
-`mooring.host.errors`. Python 3.8's standard library alone.
+something to tell, then one of `{"result": {…}}` and `{"refused": {"message": "…", "status": 1}}`. A call goes to its end also
+when nobody reads that any more. The exit status is that of `mooring.host.errors`. Python 3.8's standard library alone.
 """
 
 from __future__ import annotations
@@ -100,8 +100,11 @@ def serve(
     """Serve the one call that `data` has; `find` returns its function, and whether it only looks, or raises CallError."""
 
     def say(what: dict[str, Any]) -> None:
-        output.write(json.dumps(what) + "\n")
-        output.flush()
+        try:
+            output.write(json.dumps(what) + "\n")
+            output.flush()
+        except BrokenPipeError:  # the controller has gone: what was begun goes to its end all the same
+            texts.discard(output)
 
     try:
         request = _request(data)
