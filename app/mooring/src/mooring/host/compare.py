@@ -44,8 +44,10 @@ def compare(  # noqa: PLR0913, PLR0917 - what is wanted of a host
         "release": integrity.choose("release", mine.releases, release),
     }
     supervisord = daemon.Daemon(where.configuration)
-    pid = supervisord.find(timeout)
-    outdated = pid != 0 and where.configuration.exists() and supervisord.outdated(timeout)
+    # Somebody may have removed the folder of its control socket: it comes again with what is placed, and the socket with it.
+    reachable = supervisord.socket.parent.is_dir()
+    pid = supervisord.find(timeout) if reachable else supervisord.process()
+    outdated = reachable and pid != 0 and where.configuration.exists() and supervisord.outdated(timeout)
     outside = [f"{path} differs" for path in placed["paths"]]
     link = where.supervisor / "venv"
     if (
